@@ -1,0 +1,2 @@
+//! Part of Milena.
+fn main() {}
