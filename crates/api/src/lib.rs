@@ -23,8 +23,8 @@ pub use connector::{
     Connector, ConnectorContext, ConnectorRequest, SinkConnector, SourceConnector,
 };
 pub use converter::{
-    BatchConverter, ConverterInstance, ConverterUse, FromConnect, HeaderConverter, RawHeader,
-    RecordConverter, ToConnect,
+    BatchConverter, ConverterConfig, ConverterInstance, ConverterUse, FromConnect, HeaderConverter,
+    RawHeader, RecordConverter, ToConnect,
 };
 pub use error::{ConnectError, ErrorKind};
 pub use offsets::{ConnectorOffset, ExactlyOnceSupport, TopicPartition, TransactionBoundaries};

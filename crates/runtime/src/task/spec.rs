@@ -1,0 +1,79 @@
+//! What a task is started with.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use milena_config::Props;
+use milena_kafka::ports::KafkaClients;
+use milena_registry::Registry;
+
+use super::SourceOffsets;
+
+/// A task of a connector: `name-0`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The connector's name.
+    pub connector: Arc<str>,
+    /// The task's number, from 0.
+    pub task: u32,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.connector, self.task)
+    }
+}
+
+/// What a task should do. A stopped connector has no tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskTarget {
+    /// Poll or put.
+    Started,
+    /// Keep what it holds and do nothing.
+    Paused,
+}
+
+/// `exactly.once.source.support` as far as a task is concerned (KIP-618).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExactlyOnce {
+    /// `disabled` or `preparing`.
+    Off,
+    /// `enabled`: source tasks produce data and offsets in transactions.
+    On,
+}
+
+/// What all tasks of a worker share.
+pub struct TaskWorld {
+    /// Makes Kafka clients.
+    pub clients: Arc<dyn KafkaClients>,
+    /// The plugins.
+    pub registry: Arc<Registry>,
+    /// The worker's configuration as given: `producer.`, `consumer.`, `admin.` keys and the plain
+    /// client keys (`bootstrap.servers`, security) are taken from here.
+    pub worker_props: Props,
+    /// `group.id`; `None` in standalone mode.
+    pub group_id: Option<String>,
+    /// `offset.flush.interval.ms`.
+    pub offset_flush_interval: Duration,
+    /// `offset.flush.timeout.ms`.
+    pub offset_flush_timeout: Duration,
+    /// `topic.creation.enable`.
+    pub topic_creation: bool,
+    /// Whether source tasks are exactly-once.
+    pub exactly_once: ExactlyOnce,
+    /// The committed source offsets.
+    pub offsets: Arc<dyn SourceOffsets>,
+}
+
+/// One task to start. Both configurations are resolved (`${provider:…}` expanded) and live only here.
+pub struct TaskSpec {
+    /// Which task.
+    pub id: TaskId,
+    /// The connector's configuration: converters, transforms, error handling, client overrides.
+    pub connector_config: Props,
+    /// The task's own configuration, as `task_configs` gave it (with `task.class`, `topics`).
+    pub task_config: Props,
+    /// What to do first.
+    pub target: TaskTarget,
+    /// What tasks share.
+    pub world: Arc<TaskWorld>,
+}
