@@ -1,1 +1,9 @@
-//! Part of Milena.
+//! Every decision of a worker, as state machines without I/O, clock, randomness, async or unordered
+//! collections (`design.md`): `step(now, input, &mut effects)` and `deadline()`.
+//!
+//! Answers to the deciding parts of `DistributedHerder`, `StandaloneHerder`, `WorkerCoordinator`, the
+//! assignors, `KafkaConfigBackingStore` and `KafkaStatusBackingStore`. It never knows a plugin, a socket or a file.
+
+mod ids;
+
+pub use ids::{ConnectorName, TaskId};
