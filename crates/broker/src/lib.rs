@@ -1,1 +1,2 @@
 //! Part of Milena.
+pub mod log;

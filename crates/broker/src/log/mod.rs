@@ -1,0 +1,32 @@
+//! The storage of the embedded broker: one append-only log per partition, in Kafka's record batch
+//! format v2 and stored as received.
+//!
+//! Synchronous by design: an append is a checksum pass and one `write`, a read is one `pread`, so
+//! the server calls both inline. Only opening a partition for the first time, maintenance
+//! ([`LogStore::maintain`]) and [`PartitionLog::compact`] may take long and belong on a blocking
+//! thread.
+//!
+//! What this module must never do: acknowledge an append the operating system has not been handed
+//! (a killed process loses nothing acknowledged), change a byte of a record it stores, show a
+//! `read_committed` reader anything at or above the last stable offset, or hold memory in
+//! proportion to the data.
+//!
+//! Answers to Java's `LogManager`, `UnifiedLog`, `LogSegment`, `ProducerStateManager`,
+//! `LogCleaner`; KIP-98 (transactions), KIP-101, KIP-360, KIP-534 (delete horizon).
+
+mod append;
+pub mod batch;
+mod build;
+mod config;
+mod partition;
+mod read;
+mod store;
+
+pub use append::{AppendError, AppendOrigin, Appended};
+pub use build::{BatchBuilder, MarkerKind, control_batch};
+pub use config::{CleanupPolicy, CompressionSetting, ConfigError, LogConfig, TimestampKind};
+pub use partition::{DeleteRecordsError, OpenTransaction, PartitionLog, ProducerSummary};
+pub use read::{AbortedTransaction, Bounds, Isolation, ReadError, ReadSlice, TimestampedOffset};
+pub use store::{
+    LogStore, MaintenanceReport, OpenError, StoreError, StoreOptions, Topic, valid_topic_name,
+};
