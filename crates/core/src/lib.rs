@@ -4,6 +4,8 @@
 //! Answers to the deciding parts of `DistributedHerder`, `StandaloneHerder`, `WorkerCoordinator`, the
 //! assignors, `KafkaConfigBackingStore` and `KafkaStatusBackingStore`. It never knows a plugin, a socket or a file.
 
+pub mod failure;
 mod ids;
+pub mod offsets;
 
 pub use ids::{ConnectorName, TaskId};

@@ -92,7 +92,11 @@ mod tests {
 
     fn lines(buffer: &mut LineBuffer) -> Vec<(String, u64)> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        buffer.take(usize::MAX).iter().map(|l| (text(&l.text), l.taken)).collect()
+        buffer
+            .take(usize::MAX)
+            .iter()
+            .map(|l| (text(&l.text), l.taken))
+            .collect()
     }
 
     #[test]
@@ -114,7 +118,10 @@ mod tests {
         buffer.extend(b"\nb\r");
         assert_eq!(lines(&mut buffer), [("a".to_owned(), 3)]);
         buffer.extend(b"c\n");
-        assert_eq!(lines(&mut buffer), [("b".to_owned(), 2), ("c".to_owned(), 2)]);
+        assert_eq!(
+            lines(&mut buffer),
+            [("b".to_owned(), 2), ("c".to_owned(), 2)]
+        );
     }
 
     #[test]

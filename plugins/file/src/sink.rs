@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use milena_api::{
-    ConnectError, Connector, ConnectorContext, ConnectorInstance, ConnectorPlugin, PartitionOffsets,
-    PluginInfo, SinkConnector, SinkTask, SinkTaskContext, TaskInstance, TopicPartition,
+    ConnectError, Connector, ConnectorContext, ConnectorInstance, ConnectorPlugin,
+    PartitionOffsets, PluginInfo, SinkConnector, SinkTask, SinkTaskContext, TaskInstance,
+    TopicPartition,
 };
 use milena_config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props};
 use milena_data::{SinkRecord, Value};
@@ -38,7 +39,9 @@ impl ConnectorPlugin for FileStreamSinkPlugin {
         config_def()
     }
     fn connector(&self) -> Result<ConnectorInstance, ConnectError> {
-        Ok(ConnectorInstance::Sink(Box::new(FileStreamSink { config: Props::new() })))
+        Ok(ConnectorInstance::Sink(Box::new(FileStreamSink {
+            config: Props::new(),
+        })))
     }
     fn task(&self) -> Result<TaskInstance, ConnectError> {
         Ok(TaskInstance::Sink(Box::new(FileStreamSinkTask::default())))
@@ -64,7 +67,11 @@ impl Connector for FileStreamSink {
         config_def()
     }
 
-    async fn start(&mut self, _context: ConnectorContext, config: Props) -> Result<(), ConnectError> {
+    async fn start(
+        &mut self,
+        _context: ConnectorContext,
+        config: Props,
+    ) -> Result<(), ConnectError> {
         config_def().parse(&config)?;
         self.config = config;
         Ok(())
@@ -104,14 +111,20 @@ impl FileStreamSinkTask {
         let path = self.path.clone().unwrap_or_else(|| "stdout".to_owned());
         tokio::task::spawn_blocking(move || write(file.as_deref()))
             .await
-            .map_err(|error| ConnectError::connect(format!("the write to {path} was cut off: {error}")))?
+            .map_err(|error| {
+                ConnectError::connect(format!("the write to {path} was cut off: {error}"))
+            })?
             .map_err(|error| ConnectError::connect(format!("cannot write to {path}: {error}")))
     }
 }
 
 #[async_trait]
 impl SinkTask for FileStreamSinkTask {
-    async fn start(&mut self, _context: SinkTaskContext, config: Props) -> Result<(), ConnectError> {
+    async fn start(
+        &mut self,
+        _context: SinkTaskContext,
+        config: Props,
+    ) -> Result<(), ConnectError> {
         self.path = config.get(FILE).filter(|file| !file.is_empty()).cloned();
         if let Some(path) = &self.path {
             let opened = OpenOptions::new().create(true).append(true).open(path);
@@ -151,7 +164,8 @@ impl SinkTask for FileStreamSinkTask {
 
     async fn flush(&mut self, _offsets: &PartitionOffsets) -> Result<(), ConnectError> {
         // Durable before the offsets are committed, also across a power failure.
-        self.blocking(|file| file.map_or(Ok(()), File::sync_data)).await
+        self.blocking(|file| file.map_or(Ok(()), File::sync_data))
+            .await
     }
 
     async fn stop(&mut self) {

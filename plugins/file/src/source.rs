@@ -59,17 +59,25 @@ impl ConnectorPlugin for FileStreamSourcePlugin {
         config_def()
     }
     fn connector(&self) -> Result<ConnectorInstance, ConnectError> {
-        Ok(ConnectorInstance::Source(Box::new(FileStreamSource { config: Props::new() })))
+        Ok(ConnectorInstance::Source(Box::new(FileStreamSource {
+            config: Props::new(),
+        })))
     }
     fn task(&self) -> Result<TaskInstance, ConnectError> {
-        Ok(TaskInstance::Source(Box::new(FileStreamSourceTask::default())))
+        Ok(TaskInstance::Source(Box::new(
+            FileStreamSourceTask::default(),
+        )))
     }
 }
 
 fn config_def() -> ConfigDef {
     let topic = Validator::new(|name, value| match value {
         ConfigValue::String(text) if !text.is_empty() => Ok(()),
-        _ => Err(milena_config::ConfigError::invalid(name, "", "String must be non-empty")),
+        _ => Err(milena_config::ConfigError::invalid(
+            name,
+            "",
+            "String must be non-empty",
+        )),
     });
     ConfigDef::new()
         .define(
@@ -102,7 +110,11 @@ impl Connector for FileStreamSource {
         config_def()
     }
 
-    async fn start(&mut self, _context: ConnectorContext, config: Props) -> Result<(), ConnectError> {
+    async fn start(
+        &mut self,
+        _context: ConnectorContext,
+        config: Props,
+    ) -> Result<(), ConnectError> {
         config_def().parse(&config)?;
         self.config = config;
         Ok(())
@@ -137,9 +149,13 @@ impl SourceConnector for FileStreamSource {
         }
         for entry in offsets {
             // A partition that is reset may be anything: it could be left over from a typo.
-            let Some(offset) = &entry.offset else { continue };
+            let Some(offset) = &entry.offset else {
+                continue;
+            };
             let position = offset.get(POSITION).ok_or_else(|| {
-                ConnectError::connect("Offset objects should either be null or contain the key 'position'")
+                ConnectError::connect(
+                    "Offset objects should either be null or contain the key 'position'",
+                )
             })?;
             match position {
                 Value::Int64(n) if *n >= 0 => {}
@@ -158,7 +174,9 @@ impl SourceConnector for FileStreamSource {
                 return Err(ConnectError::connect("Partition objects cannot be null"));
             };
             if !partition.contains_key(FILENAME) {
-                return Err(ConnectError::connect("Partition objects should contain the key 'filename'"));
+                return Err(ConnectError::connect(
+                    "Partition objects should contain the key 'filename'",
+                ));
             }
         }
         Ok(true)
@@ -204,13 +222,16 @@ impl FileStreamSourceTask {
                 warn!(file = %path, "couldn't find the file for FileStreamSourceTask, waiting for it to be created");
                 Ok(false)
             }
-            Err(error) => Err(ConnectError::connect(format!("cannot open file {path}: {error}"))),
+            Err(error) => Err(ConnectError::connect(format!(
+                "cannot open file {path}: {error}"
+            ))),
         }
     }
 
     /// Reads once; answers how many bytes came.
     async fn read(&mut self) -> Result<usize, ConnectError> {
-        let failed = |error: io::Error| ConnectError::connect(format!("cannot read the input: {error}"));
+        let failed =
+            |error: io::Error| ConnectError::connect(format!("cannot read the input: {error}"));
         match &mut self.input {
             Some(Input::File(file)) => {
                 let (file, at) = (Arc::clone(file), self.position + self.lines.len() as u64);
@@ -242,7 +263,10 @@ impl FileStreamSourceTask {
         self.position += line.taken;
         let source_offset = self.file.is_some().then(|| {
             let position = Value::Int64(i64::try_from(self.position).unwrap_or(i64::MAX));
-            Arc::new(SourceMap::from_iter([(Text::from_static(POSITION), position)]))
+            Arc::new(SourceMap::from_iter([(
+                Text::from_static(POSITION),
+                position,
+            )]))
         });
         SourceRecord {
             record: Record {
@@ -267,26 +291,47 @@ fn decode(bytes: Bytes) -> Text {
 }
 
 fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
 impl SourceTask for FileStreamSourceTask {
-    async fn start(&mut self, context: SourceTaskContext, config: Props) -> Result<(), ConnectError> {
+    async fn start(
+        &mut self,
+        context: SourceTaskContext,
+        config: Props,
+    ) -> Result<(), ConnectError> {
         let parsed: ParsedConfig = config_def().parse(&config)?;
-        self.file = parsed.string(FILE).filter(|file| !file.is_empty()).map(str::to_owned);
+        self.file = parsed
+            .string(FILE)
+            .filter(|file| !file.is_empty())
+            .map(str::to_owned);
         self.topic = parsed.string(TOPIC).unwrap_or_default().into();
-        self.batch_size = usize::try_from(parsed.integer(BATCH_SIZE).unwrap_or(2000)).unwrap_or(1).max(1);
+        self.batch_size = usize::try_from(parsed.integer(BATCH_SIZE).unwrap_or(2000))
+            .unwrap_or(1)
+            .max(1);
         self.schema = Some(Schema::string());
-        let Some(file) = &self.file else { return Ok(()) };
-        let partition = SourceMap::from_iter([(Text::from_static(FILENAME), Value::from(file.as_str()))]);
-        let stored = context.offsets.offsets(std::slice::from_ref(&partition)).await?;
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let partition =
+            SourceMap::from_iter([(Text::from_static(FILENAME), Value::from(file.as_str()))]);
+        let stored = context
+            .offsets
+            .offsets(std::slice::from_ref(&partition))
+            .await?;
         self.partition = Some(Arc::new(partition));
         if let Some(offset) = stored.into_iter().flatten().next() {
             self.position = match offset.get(POSITION) {
                 Some(Value::Int64(n)) => u64::try_from(*n).unwrap_or(0),
-                Some(_) => return Err(ConnectError::connect("Offset position is the incorrect type")),
+                Some(_) => {
+                    return Err(ConnectError::connect(
+                        "Offset position is the incorrect type",
+                    ));
+                }
                 None => 0,
             };
         }
@@ -320,7 +365,12 @@ impl SourceTask for FileStreamSourceTask {
             lines = self.lines.take(self.batch_size);
         }
         let now = now_ms();
-        Ok(Some(lines.into_iter().map(|line| self.record(line, now)).collect()))
+        Ok(Some(
+            lines
+                .into_iter()
+                .map(|line| self.record(line, now))
+                .collect(),
+        ))
     }
 
     async fn stop(&mut self) {

@@ -1,0 +1,14 @@
+//! The line that the log reporter writes for a failed record (spec `data.md` 5.4).
+
+use super::Stage;
+
+/// Java's text of the ERROR line. `record` is the description of the record when
+/// `errors.log.include.messages` is on: `, where consumed record is {…}` or `, where source record is = …`.
+#[must_use]
+pub fn log_line(task: &str, stage: Stage, executing_class: &str, record: Option<&str>) -> String {
+    let record = record.unwrap_or_default();
+    format!(
+        "Error encountered in task {task}. Executing stage '{stage}' with class \
+         '{executing_class}'{record}."
+    )
+}
