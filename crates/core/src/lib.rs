@@ -4,8 +4,12 @@
 //! Answers to the deciding parts of `DistributedHerder`, `StandaloneHerder`, `WorkerCoordinator`, the
 //! assignors, `KafkaConfigBackingStore` and `KafkaStatusBackingStore`. It never knows a plugin, a socket or a file.
 
+pub mod cluster;
 pub mod failure;
+pub mod herder;
 mod ids;
+mod json;
 pub mod offsets;
+pub mod status;
 
 pub use ids::{ConnectorName, TaskId};
