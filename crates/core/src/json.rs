@@ -96,6 +96,61 @@ pub(crate) fn write_string(text: &mut String, value: &str) {
     text.push('"');
 }
 
+/// Appends a floating point number as Java writes it, from its shortest digits in the form `1.5e-3`.
+/// What is no number stands as text, as Jackson writes it.
+pub(crate) fn write_float(text: &mut String, value: f64, scientific: &str) {
+    if !value.is_finite() {
+        let name = match value {
+            _ if value.is_nan() => "NaN",
+            _ if value > 0.0 => "Infinity",
+            _ => "-Infinity",
+        };
+        return write_string(text, name);
+    }
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    text.push_str(sign);
+    let or_zero = |part: &str| {
+        if part.is_empty() {
+            "0".to_owned()
+        } else {
+            part.to_owned()
+        }
+    };
+    if (-3..7).contains(&exponent) || value == 0.0 {
+        let point = usize::try_from(exponent + 1).unwrap_or(0);
+        let zeros = "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0));
+        let padded = format!("{digits:0<point$}");
+        let (whole, fraction) = padded.split_at(point.min(padded.len()));
+        let fraction = format!("{zeros}{fraction}");
+        text.push_str(&format!("{}.{}", or_zero(whole), or_zero(&fraction)));
+    } else {
+        text.push_str(&format!("{whole}.{}E{exponent}", or_zero(fraction)));
+    }
+}
+
+/// Appends bytes as a string of standard Base64 with padding.
+pub(crate) fn write_base64(text: &mut String, bytes: &[u8]) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    text.push('"');
+    for chunk in bytes.chunks(3) {
+        let at = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let group = at(0) << 16 | at(1) << 8 | at(2);
+        for i in 0..4_usize {
+            let index = group >> (18 - 6 * i) & 63;
+            let digit = ALPHABET.get(index as usize).copied().unwrap_or(b'=');
+            text.push(char::from(if i <= chunk.len() { digit } else { b'=' }));
+        }
+    }
+    text.push('"');
+}
+
 /// The first JSON value of the bytes; what follows it is ignored, as Jackson's `readTree` does. Nesting is
 /// limited by the parser (128 levels), so no input exhausts the stack.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
@@ -119,6 +174,26 @@ mod tests {
         let mut text = String::new();
         write_string(&mut text, "a/\"\\\n\u{1f}\u{7f}é😀");
         assert_eq!(text, "\"a/\\\"\\\\\\n\\u001F\u{7f}é\\uD83D\\uDE00\"");
+    }
+
+    #[test]
+    fn floats_are_written_as_java_does() {
+        for (value, wanted) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (123.45, "123.45"),
+            (1_234_567.0, "1234567.0"),
+            (12_345_678.0, "1.2345678E7"),
+            (0.001, "0.001"),
+            (0.000_99, "9.9E-4"),
+            (-1e10, "-1.0E10"),
+            (f64::NAN, "\"NaN\""),
+        ] {
+            let mut text = String::new();
+            write_float(&mut text, value, &format!("{value:e}"));
+            assert_eq!(text, wanted);
+        }
     }
 
     #[test]
