@@ -4,12 +4,9 @@
 //! Answers to the deciding parts of `DistributedHerder`, `StandaloneHerder`, `WorkerCoordinator`, the
 //! assignors, `KafkaConfigBackingStore` and `KafkaStatusBackingStore`. It never knows a plugin, a socket or a file.
 
-pub mod cluster;
 pub mod failure;
-pub mod herder;
 mod ids;
-mod json;
 pub mod offsets;
-pub mod status;
+pub mod task;
 
 pub use ids::{ConnectorName, TaskId};

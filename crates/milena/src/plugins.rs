@@ -1,0 +1,18 @@
+//! The plugins of this binary: explicit, alphabetical, greppable.
+
+use std::sync::Arc;
+
+use milena_file::{FileStreamSinkPlugin, FileStreamSourcePlugin};
+use milena_registry::Registry;
+
+/// All plugins that are built in.
+pub(crate) fn registry() -> Registry {
+    Registry::builder()
+        .connector(Arc::new(FileStreamSinkPlugin))
+        .connector(Arc::new(FileStreamSourcePlugin))
+        .converters(milena_converters::converters())
+        .header_converters(milena_converters::header_converters())
+        .predicates(milena_predicates::predicates())
+        .transforms(milena_transforms::transforms())
+        .build()
+}
