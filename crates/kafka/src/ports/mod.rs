@@ -1,0 +1,19 @@
+//! The ports: producer, fetcher, group channel, admin, and the factory that makes them.
+
+mod admin;
+mod clients;
+mod error;
+mod fetcher;
+mod group;
+mod producer;
+
+pub use admin::{
+    Admin, ConsumerOffset, CreateOutcome, Isolation, ListAt, NewTopic, TopicConfig, TopicInfo,
+};
+pub use clients::{ClientProps, KafkaClients};
+pub use error::{KafkaError, KafkaErrorKind};
+pub use fetcher::{Fetcher, InRecord, PartitionBatch, StartAt, TimestampType};
+pub use group::{
+    GroupChannel, GroupErrorCode, GroupMember, GroupOffset, JoinRequest, JoinResponse, SyncRequest,
+};
+pub use producer::{Ack, AckSink, Acked, CommitError, Header, OutRecord, Producer};
