@@ -1,17 +1,2 @@
-//! The `milena` binary: wiring only. It parses the command line, puts the parts together and ends with a
-//! documented exit code (`docs/exit-codes.md`). It decides nothing that a worker decides.
-
-mod cli;
-mod exit;
-mod logging;
-mod modes;
-mod plugins;
-mod properties;
-mod quickstart;
-mod signals;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run(std::env::args_os()).unwrap_or_else(exit::report)
-}
+//! Part of Milena.
+fn main() {}
