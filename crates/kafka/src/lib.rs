@@ -4,4 +4,5 @@
 //! `confluent` is the only place that names the data client. Nothing here decides policy: membership,
 //! offsets and retries of the worker are `milena-core`'s.
 
+mod confluent;
 pub mod ports;

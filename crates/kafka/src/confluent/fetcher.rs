@@ -1,0 +1,198 @@
+//! The fetcher port over the library's `KafkaConsumer` in `assign` mode, without a group.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use confluent_kafka::{
+    common::{
+        Error, TopicPartition,
+        header::{Header as _, Headers as _},
+        record::TimestampType as LibraryTimestampType,
+        serialization::BytesDeserializer,
+    },
+    consumer::{CloseOptions, Consumer as _, ConsumerConfig, ConsumerRecord, KafkaConsumer},
+};
+
+use super::{errors::port_error, props::library_props};
+use crate::ports::{
+    ClientProps, Fetcher, Header, InRecord, KafkaError, KafkaErrorKind, PartitionBatch, StartAt,
+    TimestampType,
+};
+
+/// How long a position or an end offset may take.
+const LOOKUP: Duration = Duration::from_secs(60);
+/// How long closing may take: there is no group to leave.
+const CLOSE: Duration = Duration::from_secs(1);
+
+/// A consumer of the library.
+pub(crate) struct ConfluentFetcher {
+    consumer: KafkaConsumer<Bytes, Bytes>,
+}
+
+impl ConfluentFetcher {
+    /// Makes a fetcher; nothing is read yet.
+    pub(crate) fn new(props: &ClientProps) -> Result<Self, KafkaError> {
+        let failed = |error: &Error| {
+            let cause = error
+                .source()
+                .map_or_else(|| error.message(), |cause| cause.message());
+            KafkaError::new(
+                KafkaErrorKind::Config,
+                format!("Failed to construct kafka consumer: {cause}"),
+            )
+        };
+        let mut props = library_props(props)?;
+        // Membership is ours: the library never joins a group, and has no classic protocol to offer.
+        props.remove("partition.assignment.strategy");
+        for ours in ["session.timeout.ms", "heartbeat.interval.ms"] {
+            props.remove(ours);
+        }
+        props.insert("group.protocol".to_owned(), "consumer".to_owned());
+        props.insert("enable.auto.commit".to_owned(), "false".to_owned());
+        let config = ConsumerConfig::new(&props).map_err(|error| failed(&error))?;
+        let consumer =
+            KafkaConsumer::new(config, BytesDeserializer::new(), BytesDeserializer::new())
+                .map_err(|error| failed(&error))?;
+        Ok(Self { consumer })
+    }
+}
+
+fn partitions(list: &[(Arc<str>, i32)]) -> Vec<TopicPartition> {
+    list.iter()
+        .map(|(topic, partition)| TopicPartition::new(Arc::clone(topic), *partition))
+        .collect()
+}
+
+fn in_record(record: &ConsumerRecord<Bytes, Bytes>) -> InRecord {
+    let header = |header: &confluent_kafka::common::header::RecordHeader| Header {
+        key: header.key().into(),
+        value: header.value().map(Bytes::copy_from_slice),
+    };
+    InRecord {
+        offset: record.offset(),
+        timestamp: record.timestamp(),
+        timestamp_type: match record.timestamp_type() {
+            LibraryTimestampType::CreateTime => TimestampType::CreateTime,
+            LibraryTimestampType::LogAppendTime => TimestampType::LogAppendTime,
+            _ => TimestampType::None,
+        },
+        key: record.key().cloned(),
+        value: record.value().cloned(),
+        headers: record.headers().iter().map(header).collect(),
+    }
+}
+
+#[async_trait]
+impl Fetcher for ConfluentFetcher {
+    async fn assign(
+        &mut self,
+        wanted: Vec<(Arc<str>, i32, Option<StartAt>)>,
+    ) -> Result<(), KafkaError> {
+        let failed = |error: Error| port_error(&error);
+        let all = wanted
+            .iter()
+            .map(|(topic, p, _)| TopicPartition::new(Arc::clone(topic), *p))
+            .collect();
+        self.consumer.assign(all).await.map_err(failed)?;
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for (topic, partition, start) in wanted {
+            let partition = TopicPartition::new(topic, partition);
+            match start {
+                Some(StartAt::Offset(offset)) => {
+                    self.consumer
+                        .seek_with_offset(partition, offset)
+                        .await
+                        .map_err(failed)?;
+                }
+                Some(StartAt::Earliest) => first.push(partition),
+                Some(StartAt::Latest) => last.push(partition),
+                None => {}
+            }
+        }
+        if !first.is_empty() {
+            self.consumer
+                .seek_to_beginning(&first)
+                .await
+                .map_err(failed)?;
+        }
+        if !last.is_empty() {
+            self.consumer.seek_to_end(&last).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), KafkaError> {
+        let partition = TopicPartition::new(topic, partition);
+        self.consumer
+            .seek_with_offset(partition, offset)
+            .await
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn pause(&mut self, list: &[(Arc<str>, i32)]) -> Result<(), KafkaError> {
+        self.consumer
+            .pause(&partitions(list))
+            .await
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn resume(&mut self, list: &[(Arc<str>, i32)]) -> Result<(), KafkaError> {
+        self.consumer
+            .resume(&partitions(list))
+            .await
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn position(&mut self, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+        let partition = TopicPartition::new(topic, partition);
+        let found = self
+            .consumer
+            .position_with_timeout(&partition, LOOKUP)
+            .await;
+        found.map_err(|error| port_error(&error))
+    }
+
+    async fn poll(&mut self, max_wait: Duration) -> Result<Vec<PartitionBatch>, KafkaError> {
+        let records = self
+            .consumer
+            .poll(max_wait)
+            .await
+            .map_err(|error| port_error(&error))?;
+        let mut batches = Vec::new();
+        for (partition, next) in records.next_offsets() {
+            let list = records.records_with_partition(partition);
+            batches.push(PartitionBatch {
+                topic: partition.topic().into(),
+                partition: partition.partition(),
+                records: list.iter().map(in_record).collect(),
+                next_offset: next.offset(),
+            });
+        }
+        Ok(batches)
+    }
+
+    async fn end_offsets(
+        &mut self,
+        list: &[(Arc<str>, i32)],
+    ) -> Result<BTreeMap<(Arc<str>, i32), i64>, KafkaError> {
+        let found = self
+            .consumer
+            .end_offsets_with_timeout(&partitions(list), LOOKUP)
+            .await;
+        let found = found.map_err(|error| port_error(&error))?;
+        Ok(found
+            .into_iter()
+            .map(|(tp, offset)| ((tp.topic().into(), tp.partition()), offset))
+            .collect())
+    }
+
+    async fn close(&mut self) {
+        // There is no group and nothing buffered that matters: a failure to close leaves nothing behind.
+        let _ = tokio::time::timeout(
+            CLOSE,
+            self.consumer.close_with_options(CloseOptions::default()),
+        )
+        .await;
+    }
+}

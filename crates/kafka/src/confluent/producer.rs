@@ -1,0 +1,234 @@
+//! The producer port over the library's `KafkaProducer`.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use confluent_kafka::{
+    common::{
+        Error,
+        header::{RecordHeader, RecordHeaders},
+        serialization::Serializer,
+    },
+    producer::{
+        Callback, KafkaProducer, Producer as _, ProducerConfig, ProducerRecord,
+        ProducerRecordOptionsBuilder, RecordMetadata,
+    },
+};
+use tokio::sync::Notify;
+
+use super::{errors::port_error, props::library_props};
+use crate::ports::{
+    Ack, AckSink, Acked, ClientProps, CommitError, KafkaError, KafkaErrorKind, OutRecord, Producer,
+};
+
+/// Hands the bytes on as they are.
+struct Raw;
+
+impl Serializer<Bytes> for Raw {
+    async fn serialize<'a>(
+        &'a self,
+        _topic: &'a str,
+        data: Option<&'a Bytes>,
+    ) -> Result<Option<Cow<'a, [u8]>>, Error> {
+        Ok(data.map(|bytes| Cow::Borrowed(&bytes[..])))
+    }
+}
+
+/// Collects acknowledgements on the library's thread; a task hands them on in batches.
+#[derive(Default)]
+struct AckBuffer {
+    acks: Mutex<Vec<Ack>>,
+    arrived: Notify,
+}
+
+impl AckBuffer {
+    fn push(&self, ack: Ack) {
+        let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        acks.push(ack);
+        if acks.len() == 1 {
+            self.arrived.notify_one();
+        }
+    }
+
+    fn take(&self) -> Vec<Ack> {
+        std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct OnAck {
+    ticket: u64,
+    buffer: Arc<AckBuffer>,
+}
+
+impl Callback for OnAck {
+    fn on_completion(self: Box<Self>, metadata: Option<&RecordMetadata>, error: Option<&Error>) {
+        let outcome = match (error, metadata) {
+            (Some(error), _) => Err(port_error(error)),
+            (None, Some(at)) => Ok(Acked {
+                partition: at.partition(),
+                offset: if at.has_offset() { at.offset() } else { -1 },
+            }),
+            (None, None) => Ok(Acked {
+                partition: -1,
+                offset: -1,
+            }),
+        };
+        self.buffer.push(Ack {
+            ticket: self.ticket,
+            outcome,
+        });
+    }
+}
+
+/// A producer of the library.
+pub(crate) struct ConfluentProducer {
+    producer: KafkaProducer<Bytes, Bytes>,
+    buffer: Arc<AckBuffer>,
+    sink: AckSink,
+    forward: tokio::task::JoinHandle<()>,
+}
+
+impl ConfluentProducer {
+    /// Makes a producer; nothing is sent yet.
+    pub(crate) fn new(props: &ClientProps, sink: AckSink) -> Result<Self, KafkaError> {
+        let failed = |error: &Error| {
+            let cause = error
+                .source()
+                .map_or_else(|| error.message(), |cause| cause.message());
+            KafkaError::new(
+                KafkaErrorKind::Config,
+                format!("Failed to construct kafka producer: {cause}"),
+            )
+        };
+        let config = ProducerConfig::new(&library_props(props)?).map_err(|error| failed(&error))?;
+        let producer = KafkaProducer::new(config, Raw, Raw).map_err(|error| failed(&error))?;
+        let buffer = Arc::new(AckBuffer::default());
+        let (source, target) = (Arc::clone(&buffer), Arc::clone(&sink));
+        let forward = tokio::spawn(async move {
+            loop {
+                source.arrived.notified().await;
+                let acks = source.take();
+                if !acks.is_empty() {
+                    target(acks);
+                }
+            }
+        });
+        Ok(Self {
+            producer,
+            buffer,
+            sink,
+            forward,
+        })
+    }
+
+    fn hand_on(&self) {
+        let acks = self.buffer.take();
+        if !acks.is_empty() {
+            (self.sink)(acks);
+        }
+    }
+}
+
+impl Drop for ConfluentProducer {
+    fn drop(&mut self) {
+        self.forward.abort();
+    }
+}
+
+fn library_record(record: OutRecord) -> Result<ProducerRecord<Bytes, Bytes>, KafkaError> {
+    let headers = (!record.headers.is_empty()).then(|| {
+        let one = |header: crate::ports::Header| {
+            RecordHeader::new(
+                header.key.as_ref().to_owned(),
+                header.value.map(|value| value.to_vec()),
+            )
+        };
+        RecordHeaders::with_header_iter(record.headers.into_iter().map(one))
+    });
+    let options = ProducerRecordOptionsBuilder::new()
+        .set_topic(record.topic.as_ref().to_owned())
+        .set_partition(record.partition)
+        .set_timestamp(record.timestamp)
+        .set_key(record.key)
+        .set_value(record.value)
+        .set_headers(headers)
+        .build()
+        .map_err(|error| port_error(&error))?;
+    let invalid = |text: &str| {
+        KafkaError::new(KafkaErrorKind::Fatal, text).class("java.lang.IllegalArgumentException")
+    };
+    ProducerRecord::with_options(options).map_err(|error| invalid(error.message()))
+}
+
+fn commit_error(error: &Error) -> CommitError {
+    let port = port_error(error);
+    match port.kind {
+        KafkaErrorKind::Fenced => CommitError::Fenced(port),
+        KafkaErrorKind::Unknown => CommitError::Unknown(port),
+        _ => CommitError::Aborted(port),
+    }
+}
+
+#[async_trait]
+impl Producer for ConfluentProducer {
+    async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)> {
+        for (index, record) in batch.into_iter().enumerate() {
+            let callback = OnAck {
+                ticket: record.ticket,
+                buffer: Arc::clone(&self.buffer),
+            };
+            let record = library_record(record).map_err(|error| (index, error))?;
+            let sent = self
+                .producer
+                .send_with_callback(record, Some(Box::new(callback)))
+                .await;
+            sent.map_err(|error| (index, port_error(&error)))?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), KafkaError> {
+        self.producer
+            .flush()
+            .await
+            .map_err(|error| port_error(&error))?;
+        self.hand_on();
+        Ok(())
+    }
+
+    async fn init_transactions(&self) -> Result<(), KafkaError> {
+        self.producer
+            .init_transactions()
+            .await
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn begin(&self) -> Result<(), KafkaError> {
+        self.producer
+            .begin_transaction()
+            .map_err(|error| port_error(&error))
+    }
+
+    async fn commit(&self) -> Result<(), CommitError> {
+        let outcome = self.producer.commit_transaction().await;
+        self.hand_on();
+        outcome.map_err(|error| commit_error(&error))
+    }
+
+    async fn abort(&self) -> Result<(), KafkaError> {
+        let outcome = self.producer.abort_transaction().await;
+        self.hand_on();
+        outcome.map_err(|error| port_error(&error))
+    }
+
+    async fn close(&self, within: Duration) {
+        // What was not acknowledged by now is answered with an error through the callbacks.
+        let _ = self.producer.close_with_timeout(within).await;
+        self.hand_on();
+    }
+}

@@ -1,0 +1,46 @@
+//! Client properties for the library: passed through, with what it cannot do refused by name.
+
+use std::collections::HashMap;
+
+use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
+
+/// Properties that name Java classes or switch on what has no meaning here; the library must not see them.
+const DROPPED: [&str; 10] = [
+    "key.serializer",
+    "value.serializer",
+    "key.deserializer",
+    "value.deserializer",
+    "interceptor.classes",
+    "metric.reporters",
+    "auto.include.jmx.reporter",
+    "enable.metrics.push",
+    "group.id",
+    "group.instance.id",
+];
+
+/// The mechanisms that the library has for data.
+const MECHANISMS: [&str; 1] = ["PLAIN"];
+
+/// The properties for the library.
+pub(super) fn library_props(props: &ClientProps) -> Result<HashMap<String, String>, KafkaError> {
+    let sasl = props
+        .get("security.protocol")
+        .is_some_and(|p| p.to_ascii_uppercase().starts_with("SASL"));
+    let mechanism = props.get("sasl.mechanism").map_or("GSSAPI", |m| m.as_str());
+    if sasl && !MECHANISMS.contains(&mechanism) {
+        return Err(KafkaError::new(
+            KafkaErrorKind::Config,
+            format!(
+                "sasl.mechanism={mechanism} is not available for data yet: use PLAIN over TLS, or mutual TLS \
+                 (security.protocol=SSL)"
+            ),
+        )
+        .class("org.apache.kafka.common.config.ConfigException"));
+    }
+    let kept = props
+        .iter()
+        .filter(|(name, _)| !DROPPED.contains(&name.as_str()));
+    Ok(kept
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect())
+}
