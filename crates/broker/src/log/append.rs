@@ -86,13 +86,6 @@ pub enum AppendError {
         /// The producer.
         producer_id: i64,
     },
-    /// The producer id is not known here (only asked for explicitly, see
-    /// [`PartitionLog::append_verified`](super::PartitionLog::append)).
-    #[error("producer {producer_id} is not known to the partition")]
-    UnknownProducer {
-        /// The producer.
-        producer_id: i64,
-    },
     /// A marker of a coordinator that has been replaced.
     #[error("marker of coordinator epoch {found}, current is {current}")]
     CoordinatorFenced {
@@ -120,7 +113,6 @@ impl AppendError {
             AppendError::InvalidTxnState { .. } => 48,
             AppendError::CoordinatorFenced { .. } => 52,
             AppendError::Io(_) => 56,
-            AppendError::UnknownProducer { .. } => 59,
             AppendError::InvalidRecord(_) => 87,
         }
     }

@@ -14,19 +14,39 @@
 //! Answers to Java's `LogManager`, `UnifiedLog`, `LogSegment`, `ProducerStateManager`,
 //! `LogCleaner`; KIP-98 (transactions), KIP-101, KIP-360, KIP-534 (delete horizon).
 
+mod aborted;
 mod append;
 pub mod batch;
 mod build;
+mod checkpoint;
+mod compact;
+mod compact_filter;
 mod config;
+mod data_dir;
+mod files;
+mod index;
+mod maintain;
+mod open;
 mod partition;
+mod prepare;
+mod producers;
 mod read;
+mod reading;
+mod records;
+pub mod recovery;
+mod retention;
+mod search;
+mod segment;
+mod state;
 mod store;
+mod swap;
+mod topic_file;
 
 pub use append::{AppendError, AppendOrigin, Appended};
 pub use build::{BatchBuilder, MarkerKind, control_batch};
 pub use config::{CleanupPolicy, CompressionSetting, ConfigError, LogConfig, TimestampKind};
+pub use data_dir::OpenError;
+pub use maintain::MaintenanceReport;
 pub use partition::{DeleteRecordsError, OpenTransaction, PartitionLog, ProducerSummary};
 pub use read::{AbortedTransaction, Bounds, Isolation, ReadError, ReadSlice, TimestampedOffset};
-pub use store::{
-    LogStore, MaintenanceReport, OpenError, StoreError, StoreOptions, Topic, valid_topic_name,
-};
+pub use store::{LogStore, StoreError, StoreOptions, Topic, valid_topic_name};

@@ -1,13 +1,31 @@
 //! The data directory: its lock, its format version, its topics.
+//!
+//! ```text
+//! <dir>/lock                          held while a process uses the directory
+//! <dir>/format                        format version
+//! <dir>/topics/<name>/topic           id, partitions, settings
+//! <dir>/topics/<name>/<partition>/    one partition (made on its first use)
+//! <dir>/deleted/                      deleted topics whose files are still going
+//! ```
+//!
+//! A topic change is durable when its call returns: written aside, synced, renamed, directory
+//! synced. Opening reads the topic files alone; partitions open on first use. Answers to Java's
+//! `LogManager`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use tracing::warn;
 use uuid::Uuid;
 
+use super::data_dir::{DataDir, OpenError};
+use super::files::{BufferPool, FilePool, lock, sync_dir};
+use super::partition::Shared;
+use super::topic_file::TopicFile;
 use super::{ConfigError, LogConfig, PartitionLog};
 
 /// How a store is opened.
@@ -21,6 +39,8 @@ pub struct StoreOptions {
     pub producer_id_expiration: Duration,
     /// Idle time after which an opened partition is closed again, so that memory follows use.
     pub partition_idle: Duration,
+    /// `log.retention.check.interval.ms`: time between two checks of a partition's retention.
+    pub retention_check_interval: Duration,
 }
 
 impl Default for StoreOptions {
@@ -30,53 +50,9 @@ impl Default for StoreOptions {
             open_files_max: 512,
             producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             partition_idle: Duration::from_secs(10 * 60),
+            retention_check_interval: Duration::from_secs(5 * 60),
         }
     }
-}
-
-/// Why the data directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process uses it.
-    #[error("data directory {} is in use by another process: stop it or choose another directory", .dir.display())]
-    Locked {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// It was written by a newer program.
-    #[error("data directory {} has format {found}, this program knows up to {supported}: use the newer program or an empty directory", .dir.display())]
-    NewerFormat {
-        /// The directory.
-        dir: PathBuf,
-        /// Format found.
-        found: u32,
-        /// Newest format known.
-        supported: u32,
-    },
-    /// It cannot be created or written.
-    #[error("data directory {} is not writable: {source}; check its owner and that the disk is not full", .dir.display())]
-    NotWritable {
-        /// The directory.
-        dir: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// It holds something else.
-    #[error("{} is not a data directory of this program: {reason}; choose an empty directory", .dir.display())]
-    Foreign {
-        /// The directory.
-        dir: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A file in it cannot be read.
-    #[error("data directory {} cannot be read: {source}", .dir.display())]
-    Io {
-        /// The directory.
-        dir: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
 }
 
 /// Why a topic operation failed; nothing was changed.
@@ -150,27 +126,22 @@ impl Topic {
     }
 }
 
-/// What a round of maintenance did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MaintenanceReport {
-    /// Bytes removed by retention.
-    pub bytes_removed: u64,
-    /// Bytes freed by compaction.
-    pub bytes_compacted: u64,
-    /// Partitions flushed.
-    pub flushed: usize,
-    /// Partitions whose files were closed for being idle.
-    pub closed: usize,
-    /// Partitions where something failed (logged).
-    pub failed: usize,
-}
-
 /// The data directory.
 #[derive(Debug)]
-pub struct LogStore {}
+pub struct LogStore {
+    dir: DataDir,
+    shared: Arc<Shared>,
+    pub(super) options: StoreOptions,
+    defaults: Mutex<LogConfig>,
+    topics: RwLock<Topics>,
+    /// Held while topics change, so that files and memory change together.
+    changes: Mutex<()>,
+}
 
-fn later() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "storage is not there yet")
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: BTreeMap<String, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
 }
 
 impl LogStore {
@@ -179,35 +150,77 @@ impl LogStore {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(dir: &Path, _options: StoreOptions, _now_ms: i64) -> Result<LogStore, OpenError> {
-        Err(OpenError::Io {
-            dir: dir.to_owned(),
-            source: later(),
-        })
+    pub fn open(dir: &Path, options: StoreOptions, now_ms: i64) -> Result<LogStore, OpenError> {
+        let dir = DataDir::open(dir)?;
+        let store = LogStore {
+            shared: Arc::new(Shared {
+                files: FilePool::new(options.open_files_max),
+                buffers: Arc::<BufferPool>::default(),
+                producer_id_expiration: options.producer_id_expiration,
+                started_ms: now_ms,
+            }),
+            defaults: Mutex::new(options.defaults.clone()),
+            options,
+            topics: RwLock::default(),
+            changes: Mutex::new(()),
+            dir,
+        };
+        store.load().map_err(|source| OpenError::Io {
+            dir: store.dir.path().to_owned(),
+            source,
+        })?;
+        Ok(store)
+    }
+
+    fn load(&self) -> io::Result<()> {
+        self.dir.sweep_deleted();
+        for entry in fs::read_dir(self.dir.topics())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| valid_topic_name(name)) else {
+                continue;
+            };
+            let Some(file) = TopicFile::read(&entry.path())? else {
+                // Killed between making the directory and writing the file: never acknowledged.
+                warn!(topic = name, "directory without topic file ignored");
+                continue;
+            };
+            let topic = self
+                .assemble(name, file, &[])
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            self.publish(topic);
+        }
+        Ok(())
+    }
+
+    /// The directory, for what else the broker keeps in it.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// All topics, by name.
     #[must_use]
     pub fn topics(&self) -> Vec<Arc<Topic>> {
-        Vec::new()
+        self.read().by_name.values().cloned().collect()
     }
 
     /// A topic by name.
     #[must_use]
-    pub fn topic(&self, _name: &str) -> Option<Arc<Topic>> {
-        None
+    pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.read().by_name.get(name).cloned()
     }
 
     /// A topic by id.
     #[must_use]
-    pub fn topic_by_id(&self, _id: Uuid) -> Option<Arc<Topic>> {
-        None
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.read().by_id.get(&id).cloned()
     }
 
     /// The log of a partition.
     #[must_use]
-    pub fn partition(&self, _topic: &str, _index: i32) -> Option<Arc<PartitionLog>> {
-        None
+    pub fn partition(&self, topic: &str, index: i32) -> Option<Arc<PartitionLog>> {
+        self.read().by_name.get(topic)?.partition(index).cloned()
     }
 
     /// Creates a topic, durable when this returns.
@@ -217,26 +230,80 @@ impl LogStore {
     pub fn create_topic(
         &self,
         name: &str,
-        _partitions: usize,
-        _overrides: BTreeMap<String, String>,
+        partitions: usize,
+        overrides: BTreeMap<String, String>,
     ) -> Result<Arc<Topic>, StoreError> {
-        Err(StoreError::InvalidName(name.to_owned()))
+        let _changes = lock(&self.changes);
+        if !valid_topic_name(name) {
+            return Err(StoreError::InvalidName(name.to_owned()));
+        }
+        if self.topic(name).is_some() {
+            return Err(StoreError::TopicExists(name.to_owned()));
+        }
+        if partitions == 0 {
+            return Err(StoreError::InvalidPartitions {
+                name: name.to_owned(),
+                requested: 0,
+                current: 0,
+            });
+        }
+        let file = TopicFile {
+            id: Uuid::new_v4(),
+            partitions,
+            overrides,
+        };
+        let topic = self.assemble(name, file.clone(), &[])?;
+        let dir = self.topic_dir(name);
+        fs::create_dir_all(&dir)?;
+        file.write(&dir)?;
+        sync_dir(&self.dir.topics())?;
+        Ok(self.publish(topic))
     }
 
-    /// Deletes a topic and its data. Readers holding a partition finish on what they have open.
+    /// Deletes a topic and its data; every further use of its partitions fails.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn delete_topic(&self, name: &str) -> Result<(), StoreError> {
-        Err(StoreError::UnknownTopic(name.to_owned()))
+        let _changes = lock(&self.changes);
+        let topic = self.known(name)?;
+        for partition in topic.partitions() {
+            partition.mark_deleted();
+        }
+        if let Err(error) = self.dir.set_aside(name, topic.id()) {
+            // Still there: it goes on with partitions that work.
+            let again = self.assemble(name, topic_file(&topic), &[])?;
+            self.publish(again);
+            return Err(error.into());
+        }
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        topics.by_name.remove(name);
+        topics.by_id.remove(&topic.id());
+        drop(topics);
+        self.dir.sweep_deleted();
+        Ok(())
     }
 
     /// Raises the number of partitions to `total`.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn add_partitions(&self, name: &str, _total: usize) -> Result<Arc<Topic>, StoreError> {
-        Err(StoreError::UnknownTopic(name.to_owned()))
+    pub fn add_partitions(&self, name: &str, total: usize) -> Result<Arc<Topic>, StoreError> {
+        let _changes = lock(&self.changes);
+        let topic = self.known(name)?;
+        let current = topic.partitions().len();
+        if total <= current {
+            return Err(StoreError::InvalidPartitions {
+                name: name.to_owned(),
+                requested: total,
+                current,
+            });
+        }
+        let mut file = topic_file(&topic);
+        file.partitions = total;
+        let changed = self.assemble(name, file.clone(), topic.partitions())?;
+        file.write(&self.topic_dir(name))?;
+        Ok(self.publish(changed))
     }
 
     /// Replaces all overrides of a topic and applies them to its partitions.
@@ -246,23 +313,30 @@ impl LogStore {
     pub fn set_overrides(
         &self,
         name: &str,
-        _overrides: BTreeMap<String, String>,
+        overrides: BTreeMap<String, String>,
     ) -> Result<Arc<Topic>, StoreError> {
-        Err(StoreError::UnknownTopic(name.to_owned()))
+        let _changes = lock(&self.changes);
+        let topic = self.known(name)?;
+        let config = lock(&self.defaults).with_overrides(&overrides)?;
+        let mut file = topic_file(&topic);
+        file.overrides = overrides;
+        file.write(&self.topic_dir(name))?;
+        let changed = self.assemble(name, file, topic.partitions())?;
+        apply(&changed, config);
+        Ok(self.publish(changed))
     }
 
     /// Replaces the broker's defaults and applies them to every topic.
     ///
     /// # Errors
     /// Stored overrides of a topic do not parse.
-    pub fn set_defaults(&self, _defaults: LogConfig) -> Result<(), StoreError> {
+    pub fn set_defaults(&self, defaults: LogConfig) -> Result<(), StoreError> {
+        let _changes = lock(&self.changes);
+        for topic in self.topics() {
+            apply(&topic, defaults.with_overrides(topic.overrides())?);
+        }
+        *lock(&self.defaults) = defaults;
         Ok(())
-    }
-
-    /// One round of background work: retention, compaction that is due, flush that is due, closing
-    /// of idle partitions. Blocking; call it every few seconds from a blocking thread.
-    pub fn maintain(&self, _now_ms: i64) -> MaintenanceReport {
-        MaintenanceReport::default()
     }
 
     /// Syncs and closes everything, so that the next start scans nothing.
@@ -270,7 +344,77 @@ impl LogStore {
     /// # Errors
     /// The first failure; the others are still closed.
     pub fn close(&self) -> io::Result<()> {
-        Ok(())
+        let mut result = Ok(());
+        for topic in self.topics() {
+            for partition in topic.partitions() {
+                let closed = partition.close();
+                result = result.and(closed);
+            }
+        }
+        result
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Topics> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, name: &str) -> Result<Arc<Topic>, StoreError> {
+        self.topic(name)
+            .ok_or_else(|| StoreError::UnknownTopic(name.to_owned()))
+    }
+
+    fn topic_dir(&self, name: &str) -> PathBuf {
+        self.dir.topics().join(name)
+    }
+
+    /// A topic value with the partitions there are and new ones up to the number.
+    fn assemble(
+        &self,
+        name: &str,
+        file: TopicFile,
+        existing: &[Arc<PartitionLog>],
+    ) -> Result<Topic, StoreError> {
+        let config = Arc::new(lock(&self.defaults).with_overrides(&file.overrides)?);
+        let dir = self.topic_dir(name);
+        let mut partitions = existing.to_vec();
+        for index in existing.len()..file.partitions {
+            partitions.push(Arc::new(PartitionLog::closed(
+                dir.join(index.to_string()),
+                Arc::clone(&config),
+                Arc::clone(&self.shared),
+            )));
+        }
+        Ok(Topic {
+            id: file.id,
+            name: name.to_owned(),
+            overrides: file.overrides,
+            partitions,
+        })
+    }
+
+    fn publish(&self, topic: Topic) -> Arc<Topic> {
+        let topic = Arc::new(topic);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        topics.by_id.insert(topic.id(), Arc::clone(&topic));
+        topics
+            .by_name
+            .insert(topic.name().to_owned(), Arc::clone(&topic));
+        topic
+    }
+}
+
+fn topic_file(topic: &Topic) -> TopicFile {
+    TopicFile {
+        id: topic.id,
+        partitions: topic.partitions.len(),
+        overrides: topic.overrides.clone(),
+    }
+}
+
+fn apply(topic: &Topic, config: LogConfig) {
+    let config = Arc::new(config);
+    for partition in topic.partitions() {
+        partition.set_shared_config(Arc::clone(&config));
     }
 }
 
