@@ -4,9 +4,17 @@
 //! Answers to the deciding parts of `DistributedHerder`, `StandaloneHerder`, `WorkerCoordinator`, the
 //! assignors, `KafkaConfigBackingStore` and `KafkaStatusBackingStore`. It never knows a plugin, a socket or a file.
 
+pub mod assign;
+pub mod cluster;
+pub mod effect;
 pub mod failure;
+pub mod group;
+pub mod herder;
 mod ids;
+mod json;
 pub mod offsets;
+pub mod status;
 pub mod task;
+pub mod time;
 
 pub use ids::{ConnectorName, TaskId};
