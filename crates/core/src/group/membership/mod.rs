@@ -19,7 +19,8 @@ mod types;
 pub use error::{ErrorCode, RequestFailure};
 pub use machine::Membership;
 pub use offsets::{
-    CommitFailure, FetchFailure, FetchedOffset, OffsetToCommit, classify_commit, classify_fetch,
+    CommitFailure, FetchAnswer, FetchFailure, FetchedOffset, OffsetToCommit, classify_commit,
+    classify_fetch,
 };
 pub use types::{
     Effect, Input, JoinAnswer, JoinRequest, LossReason, MemberMetadata, Node, OfferedProtocol,

@@ -32,6 +32,9 @@ pub struct FetchedOffset {
     pub metadata: String,
 }
 
+/// What the broker says about one partition's committed offset.
+pub type FetchAnswer = (TopicPartition, Result<FetchedOffset, ErrorCode>);
+
 /// What a failed commit means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CommitFailure {
@@ -127,7 +130,7 @@ impl Membership {
     pub(super) fn fetch_result(
         &mut self,
         now: Now,
-        result: Result<Vec<(TopicPartition, Result<FetchedOffset, ErrorCode>)>, RequestFailure>,
+        result: Result<Vec<FetchAnswer>, RequestFailure>,
     ) -> Result<Vec<(TopicPartition, FetchedOffset)>, FetchFailure> {
         let answers = match result {
             Ok(answers) => answers,

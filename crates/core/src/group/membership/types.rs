@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    CommitFailure, ErrorCode, FetchFailure, FetchedOffset, OffsetToCommit, RequestFailure,
+    CommitFailure, ErrorCode, FetchAnswer, FetchFailure, FetchedOffset, OffsetToCommit,
+    RequestFailure,
 };
 use crate::{
     effect::Token,
@@ -249,7 +250,7 @@ pub enum Input {
         /// The effect's.
         token: Token,
         /// Each partition's offset or code.
-        result: Result<Vec<(TopicPartition, Result<FetchedOffset, ErrorCode>)>, RequestFailure>,
+        result: Result<Vec<FetchAnswer>, RequestFailure>,
     },
 }
 
