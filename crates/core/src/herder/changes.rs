@@ -1,0 +1,67 @@
+//! What follows from records of the config topic (spec `distributed.md` 2.9): only what a change names is touched.
+
+use super::{DistributedHerder, HerderEffect, Sink, TopicRecord, local::Restart};
+use crate::{Now, cluster::ClusterChange};
+
+impl DistributedHerder {
+    /// Takes up records of the config topic.
+    pub(super) fn config_records(
+        &mut self,
+        now: Now,
+        records: &[TopicRecord],
+        out: &mut Sink,
+    ) {
+        let mut rebalance = None;
+        for record in records {
+            let applied =
+                self.cluster
+                    .apply(record.offset, record.key.as_deref(), record.value.as_deref());
+            match applied {
+                Ok(None) => {}
+                Ok(Some(change)) => rebalance = self.changed(change, out).or(rebalance),
+                Err(error) => out.push(HerderEffect::Warn(format!("config topic: {error}"))),
+            }
+        }
+        // One round for all records that were read together.
+        if let Some(reason) = rebalance {
+            self.statuses_to_check = true;
+            self.rejoin(now, reason, out);
+        }
+    }
+
+    /// Takes up one change; answers why the group must rebalance, if it must.
+    fn changed(&mut self, change: ClusterChange, out: &mut Sink) -> Option<&'static str> {
+        match change {
+            ClusterChange::Connector { is_new: true, .. } => Some("a connector was created"),
+            ClusterChange::Connector { name, .. } => {
+                self.local.restart_connector(&name, Restart::Quiet);
+                None
+            }
+            ClusterChange::Removed { name, was_known } => {
+                self.restarts.remove(&name);
+                was_known.then_some("a connector was deleted")
+            }
+            ClusterChange::Tasks { name, .. } => {
+                self.fencing_superseded(&name, out);
+                // An incomplete set changes nothing of what runs until the group takes it away.
+                if !self.cluster.is_inconsistent(name.as_str()) {
+                    self.local.hold_tasks(&name);
+                }
+                Some("a new task set was committed")
+            }
+            ClusterChange::Target { name, .. } => {
+                self.local.touch(&name);
+                None
+            }
+            ClusterChange::SessionKey => None,
+            ClusterChange::Restart(request) => {
+                self.queue_restart(request);
+                None
+            }
+            ClusterChange::LoggerLevel { namespace, level } => {
+                out.push(HerderEffect::SetLoggerLevel { namespace, level });
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The herder's place in the group: what it needs to know of its membership, in its own words.
+
+use crate::{
+    ConnectorName, TaskId,
+    assign::Work,
+    cluster::ClusterSnapshot,
+    effect::Effects,
+    group::connect::{Assigned, ClusterView, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings},
+    time::Now,
+};
+
+impl ClusterView for ClusterSnapshot {
+    fn config_offset(&self) -> i64 {
+        self.offset()
+    }
+
+    fn configured(&self) -> Work {
+        let mut work = Work::new();
+        for name in self.connectors() {
+            work.tasks.extend(self.tasks(name.as_str()));
+            work.connectors.insert(name.clone());
+        }
+        work
+    }
+}
+
+/// A worker's membership, with the generation of its last assignment.
+pub(super) struct Group {
+    inner: WorkerGroup,
+    generation: i32,
+}
+
+impl Group {
+    pub(super) fn new(settings: WorkerSettings) -> Self {
+        Self {
+            inner: WorkerGroup::new(settings),
+            generation: -1,
+        }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        now: Now,
+        input: WorkerInput,
+        cluster: &ClusterSnapshot,
+    ) -> Effects<WorkerEvent> {
+        let mut events = Effects::new();
+        self.inner.step(now, input, cluster, &mut events);
+        events
+    }
+
+    pub(super) fn deadline(&self) -> Option<Now> {
+        self.inner.deadline()
+    }
+
+    pub(super) fn assigned(&mut self, assigned: &Assigned) {
+        self.generation = assigned.generation.0;
+    }
+
+    /// The generation that statuses carry.
+    pub(super) fn generation(&self) -> i32 {
+        self.generation
+    }
+
+    /// Whether a round is over and none has begun since: only then can anybody say who leads.
+    pub(super) fn is_stable(&self) -> bool {
+        self.inner.membership().stable_member().is_some()
+    }
+
+    pub(super) fn is_leader(&self) -> bool {
+        self.inner.is_leader()
+    }
+
+    /// Whether internal requests are signed (KIP-507).
+    pub(super) fn is_sessioned(&self) -> bool {
+        self.inner
+            .protocol()
+            .is_some_and(|protocol| protocol.is_sessioned())
+    }
+
+    /// The leader's advertised URL; unknown in the middle of a round.
+    pub(super) fn leader_url(&self) -> Option<String> {
+        let held = self.inner.held().filter(|_| self.is_stable())?;
+        (!held.leader_url.is_empty()).then(|| held.leader_url.clone())
+    }
+
+    /// The advertised URL of the worker that runs a connector; known to the leader only.
+    pub(super) fn connector_owner(&self, name: &ConnectorName) -> Option<String> {
+        let url = self.inner.leader_state().connector_url(name)?;
+        Some(url.to_owned())
+    }
+
+    /// As [`Self::connector_owner`], for a task.
+    pub(super) fn task_owner(&self, id: &TaskId) -> Option<String> {
+        self.inner.leader_state().task_url(id).map(ToOwned::to_owned)
+    }
+}

@@ -1,0 +1,119 @@
+//! Statuses that this worker writes, and the leader's clearing away of those of vanished connectors and tasks.
+
+use super::{DistributedHerder, HerderEffect, Sink};
+use crate::{
+    ConnectorName, TaskId,
+    status::{StatusRecord, StatusState, StatusValue},
+};
+
+/// A status to write.
+#[derive(Clone, Debug)]
+pub(super) struct StatusWrite {
+    pub(super) state: StatusState,
+    pub(super) trace: Option<String>,
+    pub(super) version: Option<String>,
+}
+
+impl StatusWrite {
+    pub(super) fn of(state: StatusState, version: Option<String>) -> Self {
+        Self {
+            state,
+            trace: None,
+            version,
+        }
+    }
+
+    pub(super) fn failed(trace: String, version: Option<String>) -> Self {
+        Self {
+            state: StatusState::Failed,
+            trace: Some(trace),
+            version,
+        }
+    }
+
+    /// UNASSIGNED and FAILED give way to a newer generation of another worker (`StatusIsTrue`).
+    fn is_safe_put(&self) -> bool {
+        matches!(self.state, StatusState::Unassigned | StatusState::Failed)
+    }
+}
+
+impl DistributedHerder {
+    pub(super) fn write_connector_status(
+        &mut self,
+        name: &ConnectorName,
+        write: StatusWrite,
+        out: &mut Sink,
+    ) {
+        let (worker, generation) = (&self.settings.worker_id, self.group.generation());
+        let safe = self
+            .statuses
+            .is_safe_for_connector(name.as_str(), worker, generation);
+        if safe || !write.is_safe_put() {
+            let status = Some(self.status_value(write));
+            let name = name.clone();
+            out.push(HerderEffect::WriteStatus(StatusRecord::Connector {
+                name,
+                status,
+            }));
+        }
+    }
+
+    pub(super) fn write_task_status(&mut self, id: &TaskId, write: StatusWrite, out: &mut Sink) {
+        let (worker, generation) = (&self.settings.worker_id, self.group.generation());
+        let safe = self.statuses.is_safe_for_task(id, worker, generation);
+        if safe || !write.is_safe_put() {
+            let status = Some(self.status_value(write));
+            let id = id.clone();
+            out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status }));
+        }
+    }
+
+    fn status_value(&self, write: StatusWrite) -> StatusValue {
+        StatusValue {
+            state: write.state,
+            trace: write.trace,
+            worker_id: self.settings.worker_id.clone(),
+            generation: self.group.generation(),
+            version: write.version,
+        }
+    }
+
+    /// The leader removes statuses of connectors that are not configured and of tasks beyond their number.
+    pub(super) fn clear_dead_statuses(&mut self, out: &mut Sink) {
+        let may = self.is_ready() && self.group.is_leader() && self.rebalance.is_settled();
+        if !may || !std::mem::take(&mut self.statuses_to_check) {
+            return;
+        }
+        for name in self.statuses.connectors() {
+            if !self.cluster.contains(name.as_str()) {
+                for (task, _) in self.statuses.tasks(name.as_str()) {
+                    let id = name.task(task);
+                    out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status: None }));
+                }
+                let name = name.clone();
+                out.push(HerderEffect::WriteStatus(StatusRecord::Connector {
+                    name,
+                    status: None,
+                }));
+                continue;
+            }
+            let count = self.cluster.tasks(name.as_str()).count();
+            for (task, _) in self.statuses.tasks(name.as_str()) {
+                if task as usize >= count {
+                    let id = name.task(task);
+                    out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status: None }));
+                }
+            }
+        }
+    }
+
+    /// Forgets the topics of connectors that are gone, once their work here is stopped (KIP-558).
+    pub(super) fn reset_topics(&mut self, name: &ConnectorName, out: &mut Sink) {
+        for used in self.statuses.topics(name.as_str()) {
+            out.push(HerderEffect::WriteStatus(StatusRecord::TopicReset {
+                topic: used.topic.clone(),
+                connector: name.clone(),
+            }));
+        }
+    }
+}
