@@ -17,4 +17,6 @@ pub mod status;
 pub mod task;
 pub mod time;
 
+pub use effect::{Effects, Token};
 pub use ids::{ConnectorName, TaskId};
+pub use time::{Now, WallClock};

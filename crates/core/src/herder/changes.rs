@@ -5,17 +5,14 @@ use crate::{Now, cluster::ClusterChange};
 
 impl DistributedHerder {
     /// Takes up records of the config topic.
-    pub(super) fn config_records(
-        &mut self,
-        now: Now,
-        records: &[TopicRecord],
-        out: &mut Sink,
-    ) {
+    pub(super) fn config_records(&mut self, now: Now, records: &[TopicRecord], out: &mut Sink) {
         let mut rebalance = None;
         for record in records {
-            let applied =
-                self.cluster
-                    .apply(record.offset, record.key.as_deref(), record.value.as_deref());
+            let applied = self.cluster.apply(
+                record.offset,
+                record.key.as_deref(),
+                record.value.as_deref(),
+            );
             match applied {
                 Ok(None) => {}
                 Ok(Some(change)) => rebalance = self.changed(change, out).or(rebalance),

@@ -156,7 +156,9 @@ impl DistributedHerder {
     #[must_use]
     pub fn stage(&self) -> String {
         match (self.ops.stage(), self.life) {
-            (_, Life::Loading) => "initializing and reading to the end of internal topics".to_owned(),
+            (_, Life::Loading) => {
+                "initializing and reading to the end of internal topics".to_owned()
+            }
             (_, Life::Ending) => "shutting down".to_owned(),
             (Some(stage), _) => stage.to_owned(),
             (None, _) if !self.group.is_stable() => "ensuring membership in the cluster".to_owned(),
@@ -264,7 +266,9 @@ impl DistributedHerder {
         for op in &ops {
             self.refuse_op(op, RequestError::shutting_down(), out);
         }
-        let waiting = std::mem::take(&mut self.restart_waiters).into_values().flatten();
+        let waiting = std::mem::take(&mut self.restart_waiters)
+            .into_values()
+            .flatten();
         for id in requests.into_iter().chain(waiting) {
             let refusal: Answer = Err(RequestError::shutting_down());
             answer(id, refusal, out);

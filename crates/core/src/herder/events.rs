@@ -2,10 +2,7 @@
 
 use super::{
     ConnectorEvent, DistributedHerder, HerderEffect, Incarnation, Reply, RequestError, Sink,
-    TaskEvent,
-    local::Restart,
-    ops::answer,
-    statuses::StatusWrite,
+    TaskEvent, local::Restart, ops::answer, statuses::StatusWrite,
 };
 use crate::{
     ConnectorName, Now, TaskId, WallClock,
@@ -104,7 +101,8 @@ impl DistributedHerder {
             }
             TaskEvent::Failed { trace, version } => {
                 if self.local.task_failed(id, incarnation) {
-                    self.healing.failed(now, id, self.settings.task_restarts.as_ref());
+                    self.healing
+                        .failed(now, id, self.settings.task_restarts.as_ref());
                     self.write_task_status(id, StatusWrite::failed(trace, version), out);
                 } else {
                     // It failed while it was being stopped: it is over, which is what was asked for.

@@ -101,7 +101,11 @@ impl DistributedHerder {
         outcome: &Outcome,
         out: &mut Sink,
     ) -> bool {
-        let found = self.fencing.rounds.iter_mut().find(|(_, round)| round.token == Some(token));
+        let found = self
+            .fencing
+            .rounds
+            .iter_mut()
+            .find(|(_, round)| round.token == Some(token));
         let Some((name, round)) = found else {
             return false;
         };
@@ -125,7 +129,8 @@ impl DistributedHerder {
     /// A new task set came: rounds begun for the old one say nothing about it.
     pub(super) fn fencing_superseded(&mut self, name: &ConnectorName, out: &mut Sink) {
         if self.fencing.rounds.contains_key(name) {
-            let text = "Failed to complete zombie fencing because a new set of task configs was generated";
+            let text =
+                "Failed to complete zombie fencing because a new set of task configs was generated";
             self.fencing_over(name, Err(RequestError::Conflict(text.to_owned())), out);
         }
     }

@@ -2,27 +2,11 @@
 
 use crate::{
     ConnectorName, TaskId,
-    assign::Work,
     cluster::ClusterSnapshot,
     effect::Effects,
-    group::connect::{Assigned, ClusterView, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings},
+    group::connect::{Assigned, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings},
     time::Now,
 };
-
-impl ClusterView for ClusterSnapshot {
-    fn config_offset(&self) -> i64 {
-        self.offset()
-    }
-
-    fn configured(&self) -> Work {
-        let mut work = Work::new();
-        for name in self.connectors() {
-            work.tasks.extend(self.tasks(name.as_str()));
-            work.connectors.insert(name.clone());
-        }
-        work
-    }
-}
 
 /// A worker's membership, with the generation of its last assignment.
 pub(super) struct Group {
@@ -92,6 +76,9 @@ impl Group {
 
     /// As [`Self::connector_owner`], for a task.
     pub(super) fn task_owner(&self, id: &TaskId) -> Option<String> {
-        self.inner.leader_state().task_url(id).map(ToOwned::to_owned)
+        self.inner
+            .leader_state()
+            .task_url(id)
+            .map(ToOwned::to_owned)
     }
 }

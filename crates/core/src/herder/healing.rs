@@ -46,7 +46,9 @@ impl Healing {
             patient.failures = 0;
         }
         patient.failures = patient.failures.saturating_add(1);
-        let doubled = policy.backoff.saturating_mul(1 << (patient.failures - 1).min(20));
+        let doubled = policy
+            .backoff
+            .saturating_mul(1 << (patient.failures - 1).min(20));
         patient.due = (patient.failures <= policy.attempts_max)
             .then(|| now + doubled.min(policy.backoff_max));
     }

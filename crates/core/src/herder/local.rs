@@ -282,15 +282,6 @@ impl LocalWork {
         }
     }
 
-    /// Lets held tasks start, as they are.
-    pub(super) fn release_held(&mut self) {
-        for (id, slot) in &mut self.tasks {
-            if std::mem::take(&mut slot.held) {
-                self.dirty_tasks.insert(id.clone());
-            }
-        }
-    }
-
     /// The target state of a connector changed: its instance and tasks are looked at again.
     pub(super) fn touch(&mut self, connector: &ConnectorName) {
         if self.connectors.contains_key(connector) {

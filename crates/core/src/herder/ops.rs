@@ -6,10 +6,9 @@
 use std::collections::VecDeque;
 
 use super::{
-    Answer, DistributedHerder, HerderEffect, Outcome, Reply, Request, RequestError,
-    RequestId, Sink,
+    Answer, DistributedHerder, HerderEffect, Outcome, Reply, Request, RequestError, RequestId, Sink,
 };
-use crate::{ConnectorName, Now, Token, cluster::ConfigRecord};
+use crate::{ConnectorName, cluster::ConfigRecord, effect::Token, time::Now};
 
 /// One step of a change.
 #[derive(Clone, Debug)]
@@ -26,8 +25,6 @@ pub(super) enum OpStep {
 /// What follows a change.
 #[derive(Clone, Debug)]
 pub(super) enum Finish {
-    /// Nothing.
-    Nothing,
     /// This answer.
     Answer(RequestId, Reply),
     /// The connector as it stands now.
@@ -182,7 +179,9 @@ impl DistributedHerder {
         };
         let token = self.tokens.next();
         match step {
-            OpStep::Write { privileged: true, .. } if !self.group.is_leader() => {
+            OpStep::Write {
+                privileged: true, ..
+            } if !self.group.is_leader() => {
                 let url = self.group.leader_url();
                 self.refuse_op(&op, RequestError::Elsewhere { url }, out);
                 return;
@@ -229,7 +228,6 @@ impl DistributedHerder {
 
     fn finish_op(&mut self, finish: Finish, out: &mut Sink) {
         match finish {
-            Finish::Nothing => {}
             Finish::Answer(id, reply) => answer(id, Ok(reply), out),
             Finish::Describe { id, name, created } => {
                 let info = self.describe(&name);
@@ -251,7 +249,6 @@ impl DistributedHerder {
 
     pub(super) fn refuse_op(&mut self, op: &Op, error: RequestError, out: &mut Sink) {
         match &op.finish {
-            Finish::Nothing => {}
             Finish::Answer(id, _)
             | Finish::Describe { id, .. }
             | Finish::RestartPlanned { id, .. }

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     ConnectorName, Now, Token,
     cluster::{ClusterSnapshot, ConfigRecord, RawProps, TargetState},
-    status::StatusState,
     time::earliest,
 };
 
@@ -85,7 +84,11 @@ impl Reconfigurations {
     }
 
     fn done(&mut self, now: Now, name: &ConnectorName) {
-        if self.attempts.remove(name).is_some_and(|attempt| attempt.again) {
+        if self
+            .attempts
+            .remove(name)
+            .is_some_and(|attempt| attempt.again)
+        {
             self.request(now, name);
         }
     }
@@ -206,16 +209,6 @@ impl DistributedHerder {
     /// The leader's own write of task configurations failed.
     pub(super) fn reconfigure_failed(&mut self, name: &ConnectorName) {
         self.reconfigurations.failed(name);
-    }
-
-    /// The failure of a connector that is seen from outside: its status says so, the instance stays.
-    pub(super) fn fail_connector(&mut self, name: &ConnectorName, trace: String, out: &mut Sink) {
-        let write = StatusWrite {
-            state: StatusState::Failed,
-            trace: Some(trace),
-            version: None,
-        };
-        self.write_connector_status(name, write, out);
     }
 }
 

@@ -91,7 +91,10 @@ impl DistributedHerder {
     /// What a stored restart request answers: the statuses as they will be.
     pub(super) fn restart_answer(&self, request: &RestartRequest) -> Answer {
         let mut status = planned_status(&self.statuses, request).ok_or_else(|| {
-            RequestError::NotFound(format!("Status for connector {} not found", request.connector))
+            RequestError::NotFound(format!(
+                "Status for connector {} not found",
+                request.connector
+            ))
         })?;
         status.config = self.cluster.config(request.connector.as_str()).cloned();
         Ok(Reply::Status(status))

@@ -88,7 +88,10 @@ impl DistributedHerder {
             if !self.cluster.contains(name.as_str()) {
                 for (task, _) in self.statuses.tasks(name.as_str()) {
                     let id = name.task(task);
-                    out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status: None }));
+                    out.push(HerderEffect::WriteStatus(StatusRecord::Task {
+                        id,
+                        status: None,
+                    }));
                 }
                 let name = name.clone();
                 out.push(HerderEffect::WriteStatus(StatusRecord::Connector {
@@ -101,7 +104,10 @@ impl DistributedHerder {
             for (task, _) in self.statuses.tasks(name.as_str()) {
                 if task as usize >= count {
                     let id = name.task(task);
-                    out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status: None }));
+                    out.push(HerderEffect::WriteStatus(StatusRecord::Task {
+                        id,
+                        status: None,
+                    }));
                 }
             }
         }

@@ -38,6 +38,8 @@ impl DistributedHerder {
             return SignatureCheck::NotNeeded;
         }
         let key = self.cluster.session_key();
-        key.map_or(SignatureCheck::NoKey, |key| SignatureCheck::Key(key.clone()))
+        key.map_or(SignatureCheck::NoKey, |key| {
+            SignatureCheck::Key(key.clone())
+        })
     }
 }

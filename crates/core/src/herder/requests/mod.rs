@@ -39,9 +39,9 @@ impl DistributedHerder {
 
     fn read(&self, request: &Request) -> Option<Answer> {
         Some(match request {
-            Request::ListConnectors => {
-                Ok(Reply::Connectors(self.cluster.connectors().cloned().collect()))
-            }
+            Request::ListConnectors => Ok(Reply::Connectors(
+                self.cluster.connectors().cloned().collect(),
+            )),
             Request::ConnectorInfo(name) => self.describe(name).map(|info| Reply::Connector {
                 created: false,
                 info,

@@ -44,7 +44,9 @@ impl DistributedHerder {
             steps: steps.into(),
             finish: Finish::Answer(id, Reply::Done),
             failure: "Error writing target state to Kafka".to_owned(),
-            stage: format!("writing the STOPPED target stage for connector {name} to the config topic"),
+            stage: format!(
+                "writing the STOPPED target stage for connector {name} to the config topic"
+            ),
         };
         self.begin_op(op, out);
         Ok(())

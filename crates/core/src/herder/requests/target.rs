@@ -20,7 +20,10 @@ impl DistributedHerder {
         if !self.cluster.contains(name.as_str()) {
             return Err(RequestError::unknown_connector(name.as_str()));
         }
-        let stage = format!("writing the {} target state for connector {name}", target.as_str());
+        let stage = format!(
+            "writing the {} target state for connector {name}",
+            target.as_str()
+        );
         let record = ConfigRecord::Target {
             name,
             state: Some(target),

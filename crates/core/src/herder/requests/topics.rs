@@ -6,10 +6,14 @@ use crate::ConnectorName;
 impl DistributedHerder {
     pub(super) fn list_topics(&self, name: &ConnectorName) -> Answer {
         if !self.settings.topic_tracking {
-            return Err(RequestError::Forbidden("Topic tracking is disabled.".to_owned()));
+            return Err(RequestError::Forbidden(
+                "Topic tracking is disabled.".to_owned(),
+            ));
         }
         let topics = self.statuses.topics(name.as_str());
-        Ok(Reply::Topics(topics.map(|used| used.topic.clone()).collect()))
+        Ok(Reply::Topics(
+            topics.map(|used| used.topic.clone()).collect(),
+        ))
     }
 
     pub(super) fn forget_topics(
