@@ -2,3 +2,5 @@
 //!
 //! It decides nothing: every decision is `milena-core`'s. It names no Kafka client (that is
 //! `milena-kafka`) and no HTTP server (that is `milena-rest`).
+
+pub mod task;

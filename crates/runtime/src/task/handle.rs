@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{TaskId, TaskTarget};
+use milena_core::TaskId;
+
+use super::TaskTarget;
 
 /// Something a task tells its host. Order is that of happening.
 #[derive(Clone, Debug)]

@@ -4,10 +4,21 @@
 //! (spec `distributed.md` sections 3, 4, 5). A task never touches a status or the group of the worker:
 //! it sends [`TaskEvent`]s to its host, which does.
 
+mod ack_inbox;
+mod clients;
+mod failing;
 mod handle;
+mod metrics;
+mod offset_reader;
 mod offsets;
+mod pipeline;
+mod source;
 mod spec;
+mod start;
+mod topics;
 
 pub use handle::{TaskEvent, TaskHandle, TaskReport};
+pub use metrics::{TaskMetrics, TaskMetricsBook};
 pub use offsets::{OffsetWrite, SourceOffsets};
-pub use spec::{ExactlyOnce, TaskId, TaskSpec, TaskTarget, TaskWorld};
+pub use spec::{ExactlyOnce, StartGate, TaskSpec, TaskTarget, TaskWorld};
+pub use start::start_task;

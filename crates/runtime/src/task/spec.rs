@@ -1,27 +1,15 @@
 //! What a task is started with.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use milena_api::ConnectError;
 use milena_config::Props;
+use milena_core::TaskId;
 use milena_kafka::ports::KafkaClients;
 use milena_registry::Registry;
 
-use super::SourceOffsets;
-
-/// A task of a connector: `name-0`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId {
-    /// The connector's name.
-    pub connector: Arc<str>,
-    /// The task's number, from 0.
-    pub task: u32,
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.connector, self.task)
-    }
-}
+use super::{SourceOffsets, metrics::TaskMetricsBook};
 
 /// What a task should do. A stopped connector has no tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +50,18 @@ pub struct TaskWorld {
     pub exactly_once: ExactlyOnce,
     /// The committed source offsets.
     pub offsets: Arc<dyn SourceOffsets>,
+    /// Where tasks count what they do.
+    pub metrics: Arc<TaskMetricsBook>,
+}
+
+/// What the worker checks around the start of an exactly-once source task (spec `distributed.md` 3.4).
+#[async_trait]
+pub trait StartGate: Send + Sync {
+    /// Zombies of earlier generations are fenced when this answers.
+    async fn before_producer(&self) -> Result<(), ConnectError>;
+    /// The task is still ours and its configuration still the newest, now that older instances are
+    /// fenced.
+    async fn after_producer(&self) -> Result<(), ConnectError>;
 }
 
 /// One task to start. Both configurations are resolved (`${provider:…}` expanded) and live only here.
@@ -74,6 +74,8 @@ pub struct TaskSpec {
     pub task_config: Props,
     /// What to do first.
     pub target: TaskTarget,
+    /// What the worker checks around the start, when the task is exactly-once.
+    pub gate: Option<Arc<dyn StartGate>>,
     /// What tasks share.
     pub world: Arc<TaskWorld>,
 }

@@ -1,0 +1,469 @@
+//! The at-least-once source: offsets are committed behind the acknowledgements, at intervals and at the
+//! end (spec `distributed.md` 4).
+
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use milena_api::{CommittedRecord, ConnectError, SourceTask};
+use milena_core::{
+    failure::{Stage, Tolerance},
+    offsets::{OffsetLedger, PartitionIndex, Submission, encode_offset_key, encode_offset_value},
+};
+use milena_data::{SourceMap, SourceRecord};
+use milena_kafka::ports::{KafkaError, OutRecord, Producer};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written};
+use crate::task::{
+    OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
+    failing::StageFailure, metrics::TaskMetrics, start::Running,
+};
+
+/// Records handed to the producer and not answered; beyond it the task is not polled.
+const RECORDS_UNACKED_MAX: usize = 50_000;
+/// The wait before the rest of a batch is sent again, as in Java.
+const SEND_AGAIN: Duration = Duration::from_millis(100);
+/// How long closing the producer may take after everything was answered.
+const CLOSE: Duration = Duration::from_millis(500);
+
+type Write = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+
+struct Waiting {
+    sent: Sent,
+    submission: Option<Submission>,
+}
+
+struct Engine<'a> {
+    running: &'a mut Running,
+    preparation: Preparation,
+    producer: Box<dyn Producer>,
+    inbox: Arc<AckInbox>,
+    ledger: OffsetLedger<Bytes, Arc<SourceMap>>,
+    in_flight: InFlight<Waiting>,
+    topics: TopicsUsed,
+    /// The last source partition seen, so that its key is encoded once per batch, not per record.
+    partition: Option<(Arc<SourceMap>, PartitionIndex)>,
+    /// Committable and not yet written, by key.
+    pending: BTreeMap<Bytes, Bytes>,
+    /// Being written now.
+    writing: Option<(BTreeMap<Bytes, Bytes>, Write)>,
+    next_commit: Instant,
+    /// A write was durable since the task was last told.
+    tell_commit: bool,
+    committed: Vec<CommittedRecord>,
+    wants_records: bool,
+    /// The rest of a batch that could not be sent yet.
+    unsent: Vec<SourceRecord>,
+}
+
+pub(super) async fn run(
+    running: &mut Running,
+    task: &mut dyn SourceTask,
+) -> Result<(), ConnectError> {
+    let policy = super::policy(running);
+    let preparation = Preparation::new(running, policy).await?;
+    let inbox = Arc::new(AckInbox::default());
+    let spec = &running.spec;
+    let props = source_producer(&spec.world, &spec.id, &spec.connector_config, None);
+    let producer = spec.world.clients.producer(&props, inbox.sink()).await;
+    let producer = producer.map_err(|error| construction(&error))?;
+    let next_commit = Instant::now() + spec.world.offset_flush_interval;
+    let wants_records = task.wants_committed_records();
+    let mut engine = Engine {
+        running,
+        preparation,
+        producer,
+        inbox,
+        ledger: OffsetLedger::default(),
+        in_flight: InFlight::default(),
+        topics: TopicsUsed::default(),
+        partition: None,
+        pending: BTreeMap::new(),
+        writing: None,
+        next_commit,
+        tell_commit: false,
+        committed: Vec::new(),
+        wants_records,
+        unsent: Vec::new(),
+    };
+    let mut outcome = super::start(engine.running, task).await;
+    if outcome.is_ok() {
+        engine.running.reports.send(TaskEvent::Running).await;
+        outcome = engine.work(task).await;
+        engine.finish(task).await;
+    }
+    task.stop().await;
+    engine.producer.close(CLOSE).await;
+    outcome
+}
+
+/// A client that cannot be made, under Java's class and text.
+pub(super) fn construction(error: &KafkaError) -> ConnectError {
+    ConnectError::of(error.class, error.message.clone())
+}
+
+impl Engine<'_> {
+    async fn work(&mut self, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
+        while !self.running.stopping.is_cancelled() {
+            self.take_acks().await?;
+            self.tell(task).await;
+            if *self.running.target.borrow_and_update() == TaskTarget::Paused {
+                if !self.pause(task).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            if self.in_flight.len() >= RECORDS_UNACKED_MAX {
+                self.wait_for_answer().await;
+                continue;
+            }
+            let batch = if self.unsent.is_empty() {
+                self.poll(task).await?
+            } else {
+                std::mem::take(&mut self.unsent)
+            };
+            if !batch.is_empty() {
+                self.send(batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One poll; meanwhile acknowledgements and commits go on. Empty when there was nothing, or when the
+    /// target changed.
+    async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
+        let poll = task.poll();
+        tokio::pin!(poll);
+        loop {
+            let commit_at = self.writing.is_none().then_some(self.next_commit);
+            tokio::select! {
+                biased;
+                () = self.running.stopping.cancelled() => return Ok(Vec::new()),
+                _ = self.running.target.changed() => {
+                    self.running.target.mark_changed();
+                    return Ok(Vec::new());
+                }
+                outcome = write(&mut self.writing) => self.wrote(outcome),
+                polled = &mut poll => {
+                    return match polled {
+                        Ok(batch) => {
+                            let batch = batch.unwrap_or_default();
+                            TaskMetrics::add(&self.running.metrics.records_in, batch.len());
+                            Ok(batch)
+                        }
+                        Err(error) if error.is_retriable() => {
+                            warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
+                            Ok(Vec::new())
+                        }
+                        Err(error) => Err(error),
+                    };
+                }
+                () = self.inbox.arrived() => self.take_acks().await?,
+                () = super::at(commit_at) => self.begin_commit(),
+            }
+        }
+    }
+
+    async fn wait_for_answer(&mut self) {
+        let commit_at = self.writing.is_none().then_some(self.next_commit);
+        tokio::select! {
+            biased;
+            () = self.running.stopping.cancelled() => {}
+            outcome = write(&mut self.writing) => self.wrote(outcome),
+            () = self.inbox.arrived() => {}
+            () = super::at(commit_at) => self.begin_commit(),
+        }
+    }
+
+    async fn pause(&mut self, task: &mut dyn SourceTask) -> Result<bool, ConnectError> {
+        // What was sent is made durable first: a pause may last.
+        self.settle(task).await;
+        self.take_acks().await?;
+        if !super::paused(self.running, &mut || {}).await {
+            return Ok(false);
+        }
+        self.running.reports.send(TaskEvent::Resumed).await;
+        Ok(true)
+    }
+
+    /// Sends a batch; what cannot be sent now stays in `unsent`.
+    async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
+        // The index in `batch` of each record in `out`.
+        let mut origins = Vec::with_capacity(batch.len());
+        let mut retry_from = None;
+        for (index, record) in batch.iter().enumerate() {
+            let ticket = self.in_flight.next_ticket();
+            match self.preparation.prepare(&record.record, ticket).await {
+                Ok(Prepared::Send(prepared)) => {
+                    let submission = self.submit(record)?;
+                    let sent = Sent {
+                        topic: Arc::clone(&prepared.topic),
+                        record: self.wants_records.then(|| record.clone()),
+                    };
+                    self.in_flight.add(Waiting { sent, submission });
+                    out.push(*prepared);
+                    origins.push(index);
+                }
+                Ok(Prepared::Dropped) => {
+                    // R14: a dropped record counts as done, or it would hold back its partition.
+                    if let Some(submission) = self.submit(record)? {
+                        self.ledger.acknowledge(submission);
+                    }
+                    if self.wants_records {
+                        self.committed.push(CommittedRecord {
+                            record: record.clone(),
+                            written: None,
+                        });
+                    }
+                }
+                Err(error) if error.is_retriable() => {
+                    warn!(task = %self.running.spec.id, %error, "a record will be sent again");
+                    retry_from = Some(index);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !out.is_empty() {
+            let count = out.len();
+            let sent = tokio::select! {
+                sent = self.producer.send(out) => sent,
+                () = self.running.stopping.cancelled() => return Ok(()),
+            };
+            if let Err((accepted, error)) = sent {
+                if !error.is_retriable() {
+                    let cause = construction(&error);
+                    return Err(
+                        ConnectError::connect("Unrecoverable exception trying to send")
+                            .caused_by(cause),
+                    );
+                }
+                debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
+                for _ in accepted..count {
+                    if let Some(Waiting {
+                        submission: Some(submission),
+                        ..
+                    }) = self.in_flight.take_back()
+                    {
+                        self.ledger.withdraw(submission);
+                    }
+                }
+                retry_from = origins.get(accepted).copied().or(retry_from);
+            }
+        }
+        if let Some(index) = retry_from {
+            self.unsent = batch.into_iter().skip(index).collect();
+            tokio::select! {
+                () = tokio::time::sleep(SEND_AGAIN) => {}
+                () = self.running.stopping.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, record: &SourceRecord) -> Result<Option<Submission>, ConnectError> {
+        let (Some(partition), Some(offset)) = (&record.source_partition, &record.source_offset)
+        else {
+            return Ok(None);
+        };
+        let index = match &self.partition {
+            Some((known, index)) if Arc::ptr_eq(known, partition) => *index,
+            _ => {
+                let index = self.ledger.partition(self.key(partition)?);
+                self.partition = Some((Arc::clone(partition), index));
+                index
+            }
+        };
+        Ok(Some(self.ledger.submit(index, Arc::clone(offset))))
+    }
+
+    fn key(&self, partition: &SourceMap) -> Result<Bytes, ConnectError> {
+        offset_key(self.running, partition)
+    }
+
+    /// Takes up acknowledgements. An error fails the task.
+    async fn take_acks(&mut self) -> Result<(), ConnectError> {
+        let acks = self.inbox.take();
+        if acks.is_empty() {
+            return Ok(());
+        }
+        let mut acked = 0;
+        for ack in acks {
+            let Some(Waiting { sent, submission }) = self.in_flight.answer(ack.ticket) else {
+                continue;
+            };
+            let at = match ack.outcome {
+                Ok(at) => {
+                    acked += 1;
+                    Some(written(&sent.topic, &at))
+                }
+                Err(error) => {
+                    let failure = StageFailure {
+                        stage: Stage::KafkaProduce,
+                        class: "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned(),
+                        error: construction(&error),
+                    };
+                    if self.preparation.policy.tolerance == Tolerance::None {
+                        let text = "Unrecoverable exception from producer send callback";
+                        return Err(ConnectError::connect(text).caused_by(failure.error));
+                    }
+                    self.preparation.policy.judge(&failure, String::new)?;
+                    None
+                }
+            };
+            if let Some(submission) = submission {
+                // NoLoss: the ledger advances only on an answer.
+                self.ledger.acknowledge(submission);
+            }
+            if at.is_some()
+                && let Some(topic) = self.topics.first(&sent.topic)
+            {
+                self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+            }
+            if let Some(record) = sent.record {
+                self.committed.push(CommittedRecord {
+                    record,
+                    written: at,
+                });
+            }
+        }
+        TaskMetrics::add(&self.running.metrics.records_out, acked);
+        Ok(())
+    }
+
+    /// Calls the task back about what became durable; its errors are logged, as in Java.
+    async fn tell(&mut self, task: &mut dyn SourceTask) {
+        if !self.committed.is_empty() {
+            let committed = std::mem::take(&mut self.committed);
+            if let Err(error) = task.commit_records(committed).await {
+                warn!(task = %self.running.spec.id, %error, "commit_records failed");
+            }
+        }
+        if std::mem::take(&mut self.tell_commit)
+            && let Err(error) = task.commit().await
+        {
+            warn!(task = %self.running.spec.id, %error, "commit failed");
+        }
+    }
+
+    /// Begins to write what is committable; nothing to write counts as a commit.
+    fn begin_commit(&mut self) {
+        self.next_commit = Instant::now() + self.running.spec.world.offset_flush_interval;
+        self.collect();
+        if self.pending.is_empty() {
+            self.tell_commit = true;
+            return;
+        }
+        let entries = std::mem::take(&mut self.pending);
+        let world = Arc::clone(&self.running.spec.world);
+        let writes = entries.iter().map(|(key, value)| OffsetWrite {
+            key: key.clone(),
+            value: Some(value.clone()),
+        });
+        let writes: Vec<OffsetWrite> = writes.collect();
+        let write = async move {
+            let within = world.offset_flush_timeout;
+            tokio::time::timeout(within, world.offsets.write(writes))
+                .await
+                .unwrap_or_else(|_| Err(ConnectError::connect("timed out")))
+        };
+        self.writing = Some((entries, Box::pin(write)));
+    }
+
+    fn collect(&mut self) {
+        for (key, offset) in self.ledger.take_committable() {
+            match encode_offset_value(&offset) {
+                Ok(value) => {
+                    self.pending.insert(key.clone(), value.into());
+                }
+                Err(error) => {
+                    warn!(task = %self.running.spec.id, %error, "an offset cannot be written");
+                }
+            }
+        }
+    }
+
+    fn wrote(&mut self, outcome: Result<(), ConnectError>) {
+        let Some((entries, _)) = self.writing.take() else {
+            return;
+        };
+        match outcome {
+            Ok(()) => self.tell_commit = true,
+            Err(error) => {
+                // R8: polling goes on; the offsets are written with the next commit, newer ones first.
+                warn!(task = %self.running.spec.id, %error, "offsets could not be committed and will be tried again");
+                for (key, value) in entries {
+                    self.pending.entry(key).or_insert(value);
+                }
+            }
+        }
+    }
+
+    /// Waits for outstanding answers, at most the flush timeout, and commits once.
+    async fn settle(&mut self, task: &mut dyn SourceTask) {
+        let deadline = Instant::now() + self.running.spec.world.offset_flush_timeout;
+        while self.in_flight.len() > 0 {
+            if let Err(error) = self.take_acks().await {
+                warn!(task = %self.running.spec.id, %error, "a record was not written");
+                break;
+            }
+            if self.in_flight.len() == 0 {
+                break;
+            }
+            tokio::select! {
+                () = self.inbox.arrived() => {}
+                () = tokio::time::sleep_until(deadline) => break,
+                () = self.running.cancelled.cancelled() => return,
+            }
+        }
+        for _ in 0..2 {
+            // A write that was under way is waited for, then what came since is written.
+            if self.writing.is_some() {
+                let outcome = tokio::select! {
+                    outcome = write(&mut self.writing) => outcome,
+                    () = self.running.cancelled.cancelled() => return,
+                };
+                self.wrote(outcome);
+            }
+            self.collect();
+            if self.pending.is_empty() {
+                break;
+            }
+            self.begin_commit();
+        }
+        if self.writing.is_some() {
+            let outcome = write(&mut self.writing).await;
+            self.wrote(outcome);
+        }
+        self.tell_commit = true;
+        self.tell(task).await;
+    }
+
+    /// The end, clean or not: what was acknowledged is committed, unless the task was cancelled.
+    async fn finish(&mut self, task: &mut dyn SourceTask) {
+        if !self.running.cancelled.is_cancelled() {
+            self.settle(task).await;
+        }
+    }
+}
+
+/// The write under way, or for ever nothing.
+async fn write(writing: &mut Option<(BTreeMap<Bytes, Bytes>, Write)>) -> Result<(), ConnectError> {
+    match writing {
+        Some((_, write)) => write.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The key under which a partition's offset stands, or will.
+pub(super) fn offset_key(running: &Running, partition: &SourceMap) -> Result<Bytes, ConnectError> {
+    let connector = running.spec.id.connector.as_str();
+    if let Some(stored) = running.spec.world.offsets.stored_key(connector, partition) {
+        return Ok(stored);
+    }
+    encode_offset_key(connector, Some(partition))
+        .map(Bytes::from)
+        .map_err(|error| ConnectError::data(error.to_string()))
+}

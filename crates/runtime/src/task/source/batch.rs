@@ -1,0 +1,188 @@
+//! Turns a polled batch into records to produce, and keeps what is in flight.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use milena_api::{ConnectError, TopicPartition};
+use milena_data::{Record, SourceRecord, Text};
+use milena_kafka::ports::{Acked, Header, OutRecord};
+
+use crate::task::{
+    failing::ErrorPolicy,
+    pipeline::{Encoded, Pipeline},
+    start::Running,
+    topics::{TopicCreation, has_rules},
+};
+
+/// A record of the batch: encoded, or dropped by a filter or by tolerance.
+pub(super) enum Prepared {
+    Send(Box<OutRecord>),
+    Dropped,
+}
+
+/// Prepares records one by one.
+pub(super) struct Preparation {
+    pipeline: Pipeline,
+    pub(super) policy: ErrorPolicy,
+    creation: Option<TopicCreation>,
+    /// The last topic's shared name: most batches have one topic.
+    topic: Arc<str>,
+}
+
+impl Preparation {
+    pub(super) async fn new(running: &Running, policy: ErrorPolicy) -> Result<Self, ConnectError> {
+        let spec = &running.spec;
+        let pipeline = Pipeline::new(
+            &spec.world.registry,
+            &spec.connector_config,
+            &spec.world.worker_props,
+        )?;
+        let creation = if spec.world.topic_creation && has_rules(&spec.connector_config) {
+            let props = crate::task::clients::admin(&spec.world, &spec.id, &spec.connector_config);
+            let admin = spec.world.clients.admin(&props).await;
+            let admin = admin.map_err(|error| ConnectError::connect(error.to_string()))?;
+            Some(TopicCreation::new(&spec.connector_config, admin)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            pipeline,
+            policy,
+            creation,
+            topic: "".into(),
+        })
+    }
+
+    /// Transforms, converts, and makes sure of the topic. A retriable error: nothing was done, try again.
+    pub(super) async fn prepare(
+        &mut self,
+        record: &Record,
+        ticket: u64,
+    ) -> Result<Prepared, ConnectError> {
+        let Some(encoded) = self.pipeline.encode(record, &self.policy).await? else {
+            return Ok(Prepared::Dropped);
+        };
+        let Encoded {
+            record,
+            key,
+            value,
+            headers,
+        } = encoded;
+        let timestamp = match record.timestamp {
+            Some(-1) | None => None,
+            Some(timestamp) if timestamp < 0 => {
+                return Err(ConnectError::of(
+                    "org.apache.kafka.common.InvalidRecordException",
+                    format!("Invalid record timestamp {timestamp}"),
+                ));
+            }
+            timestamp => timestamp,
+        };
+        if *self.topic != *record.topic {
+            self.topic = (&*record.topic).into();
+        }
+        if let Some(creation) = &mut self.creation {
+            creation.ensure(&self.topic).await?;
+        }
+        let headers = headers.into_iter().map(|header| Header {
+            key: (&*header.key).into(),
+            value: header.value,
+        });
+        Ok(Prepared::Send(Box::new(OutRecord {
+            topic: Arc::clone(&self.topic),
+            partition: record.partition,
+            timestamp,
+            key,
+            value,
+            headers: headers.collect(),
+            ticket,
+        })))
+    }
+}
+
+/// Records that were handed to the producer and are not answered, by ticket. Tickets count up.
+pub(super) struct InFlight<T> {
+    first: u64,
+    waiting: VecDeque<Option<T>>,
+    unanswered: usize,
+}
+
+impl<T> Default for InFlight<T> {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            waiting: VecDeque::new(),
+            unanswered: 0,
+        }
+    }
+}
+
+impl<T> InFlight<T> {
+    /// The ticket that [`Self::add`] will give next.
+    pub(super) fn next_ticket(&self) -> u64 {
+        self.first + self.waiting.len() as u64
+    }
+
+    /// Adds a record under the next ticket.
+    pub(super) fn add(&mut self, item: T) {
+        self.waiting.push_back(Some(item));
+        self.unanswered += 1;
+    }
+
+    /// Takes an answered record; `None` when it is unknown or was taken.
+    pub(super) fn answer(&mut self, ticket: u64) -> Option<T> {
+        let at = usize::try_from(ticket.checked_sub(self.first)?).ok()?;
+        let item = self.waiting.get_mut(at)?.take()?;
+        self.unanswered -= 1;
+        while matches!(self.waiting.front(), Some(None)) {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        Some(item)
+    }
+
+    /// Takes back the newest record, which was not sent after all.
+    pub(super) fn take_back(&mut self) -> Option<T> {
+        let item = self.waiting.pop_back()??;
+        self.unanswered -= 1;
+        Some(item)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.unanswered
+    }
+}
+
+/// The topics that were reported to the host (KIP-558).
+#[derive(Default)]
+pub(super) struct TopicsUsed(BTreeSet<Arc<str>>);
+
+impl TopicsUsed {
+    /// The topic when it is new.
+    pub(super) fn first(&mut self, topic: &Arc<str>) -> Option<String> {
+        (!self.0.contains(topic)).then(|| {
+            self.0.insert(Arc::clone(topic));
+            topic.as_ref().to_owned()
+        })
+    }
+}
+
+/// Where a record was written, for `commit_records`.
+pub(super) fn written(topic: &Arc<str>, at: &Acked) -> (TopicPartition, i64) {
+    (
+        TopicPartition {
+            topic: Text::from(topic.as_ref()),
+            partition: at.partition,
+        },
+        at.offset,
+    )
+}
+
+/// What stays of a record until it is answered.
+pub(super) struct Sent {
+    pub(super) topic: Arc<str>,
+    /// Kept only for tasks that want it back.
+    pub(super) record: Option<SourceRecord>,
+}

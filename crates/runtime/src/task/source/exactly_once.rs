@@ -1,0 +1,400 @@
+//! The exactly-once source: data and offsets in one transaction (KIP-618; spec `distributed.md` 3).
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use milena_api::{CommittedRecord, ConnectError, SourceTask};
+use milena_core::{
+    offsets::encode_offset_value,
+    task::{TransactionBoundary, parse_boundary},
+};
+use milena_data::{SourceMap, SourceRecord};
+use milena_kafka::ports::{Ack, CommitError, OutRecord, Producer};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::{
+    at_least_once::{construction, offset_key},
+    batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written},
+};
+use crate::task::{
+    TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, metrics::TaskMetrics,
+    start::Running,
+};
+
+/// The wait before the rest of a batch is sent again, within the same transaction.
+const SEND_AGAIN: Duration = Duration::from_millis(100);
+/// How long closing the producer may take.
+const CLOSE: Duration = Duration::from_millis(500);
+/// The ticket of offset records: nobody asks for their answers, the commit does.
+const NO_TICKET: u64 = u64::MAX;
+
+struct Engine<'a> {
+    running: &'a mut Running,
+    preparation: Preparation,
+    producer: Box<dyn Producer>,
+    inbox: Arc<AckInbox>,
+    offsets_topic: Arc<str>,
+    boundary: TransactionBoundary,
+    in_flight: InFlight<Sent>,
+    topics: TopicsUsed,
+    open: bool,
+    last_commit: Instant,
+    /// The offsets of this transaction, by key.
+    pending: BTreeMap<Bytes, Arc<SourceMap>>,
+    partition: Option<(Arc<SourceMap>, Bytes)>,
+    /// Told to the task after the commit, in order.
+    committed: Vec<CommittedRecord>,
+    wants_records: bool,
+    unsent: Vec<SourceRecord>,
+    sent: usize,
+}
+
+pub(super) async fn run(
+    running: &mut Running,
+    task: &mut dyn SourceTask,
+) -> Result<(), ConnectError> {
+    let policy = super::policy(running);
+    let preparation = Preparation::new(running, policy).await?;
+    if let Some(gate) = running.spec.gate.clone() {
+        gate.before_producer().await?;
+    }
+    // An older instance must not fence a newer one: it does not even begin.
+    if running.stopping.is_cancelled() {
+        return Ok(());
+    }
+    let spec = &running.spec;
+    let offsets_topic = spec.world.offsets.topic().ok_or_else(|| {
+        ConnectError::connect(
+            "exactly-once source tasks need an offsets topic: standalone mode has none",
+        )
+    })?;
+    let offsets_topic: Arc<str> = offsets_topic.into();
+    let group = spec.world.group_id.as_deref().unwrap_or("connect");
+    let transactional_id = format!("{group}-{}-{}", spec.id.connector, spec.id.task);
+    let inbox = Arc::new(AckInbox::default());
+    let props = source_producer(
+        &spec.world,
+        &spec.id,
+        &spec.connector_config,
+        Some(&transactional_id),
+    );
+    let producer = spec.world.clients.producer(&props, inbox.sink()).await;
+    let producer = producer.map_err(|error| construction(&error))?;
+    tokio::select! {
+        fenced = producer.init_transactions() => fenced.map_err(|error| construction(&error))?,
+        () = running.stopping.cancelled() => return Ok(()),
+    }
+    if let Some(gate) = running.spec.gate.clone() {
+        gate.after_producer().await?;
+    }
+    let boundary = boundary(running)?;
+    let wants_records = task.wants_committed_records();
+    let mut engine = Engine {
+        running,
+        preparation,
+        producer,
+        inbox,
+        offsets_topic,
+        boundary,
+        in_flight: InFlight::default(),
+        topics: TopicsUsed::default(),
+        open: false,
+        last_commit: Instant::now(),
+        pending: BTreeMap::new(),
+        partition: None,
+        committed: Vec::new(),
+        wants_records,
+        unsent: Vec::new(),
+        sent: 0,
+    };
+    let mut outcome = super::start(engine.running, task).await;
+    if outcome.is_ok() {
+        engine.running.reports.send(TaskEvent::Running).await;
+        outcome = engine.work(task).await;
+        if outcome.is_ok()
+            && engine.boundary.commit_at_end()
+            && !engine.running.cancelled.is_cancelled()
+        {
+            outcome = engine.commit(task).await;
+        } else if engine.open {
+            // After a failure nothing of the open transaction may be seen.
+            if let Err(error) = engine.producer.abort().await {
+                debug!(task = %engine.running.spec.id, %error, "the open transaction was left to its timeout");
+            }
+        }
+    }
+    task.stop().await;
+    engine.producer.close(CLOSE).await;
+    outcome
+}
+
+fn boundary(running: &Running) -> Result<TransactionBoundary, ConnectError> {
+    let config = &running.spec.connector_config;
+    let interval = match config.get("transaction.boundary.interval.ms") {
+        Some(text) => Some(Duration::from_millis(text.trim().parse().map_err(|_| {
+            ConnectError::config(format!(
+                "Invalid value {text} for configuration transaction.boundary.interval.ms: Not a number of type LONG"
+            ))
+        })?)),
+        None => None,
+    };
+    let text = config.get("transaction.boundary").map(String::as_str);
+    parse_boundary(text, interval, running.spec.world.offset_flush_interval).ok_or_else(|| {
+        ConnectError::config(format!(
+            "unknown transaction.boundary {text:?}: use poll, interval or connector"
+        ))
+    })
+}
+
+impl Engine<'_> {
+    async fn work(&mut self, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
+        while !self.running.stopping.is_cancelled() {
+            if *self.running.target.borrow_and_update() == TaskTarget::Paused {
+                if self.boundary.commit_at_end() {
+                    self.commit(task).await?;
+                }
+                if !super::paused(self.running, &mut || {}).await {
+                    return Ok(());
+                }
+                self.last_commit = Instant::now();
+                self.running.reports.send(TaskEvent::Resumed).await;
+                continue;
+            }
+            let batch = if self.unsent.is_empty() {
+                self.poll(task).await?
+            } else {
+                std::mem::take(&mut self.unsent)
+            };
+            if !batch.is_empty() {
+                self.send(batch).await?;
+            }
+            self.take_acks().await;
+            let due = self.boundary.commit_after_batch(self.last_commit.elapsed());
+            if due && self.unsent.is_empty() && !self.running.stopping.is_cancelled() {
+                self.commit(task).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
+        let interval = match self.boundary {
+            TransactionBoundary::Interval(interval) if self.open => {
+                Some(self.last_commit + interval)
+            }
+            _ => None,
+        };
+        tokio::select! {
+            biased;
+            () = self.running.stopping.cancelled() => Ok(Vec::new()),
+            _ = self.running.target.changed() => {
+                self.running.target.mark_changed();
+                Ok(Vec::new())
+            }
+            polled = task.poll() => match polled {
+                Ok(batch) => {
+                    let batch = batch.unwrap_or_default();
+                    TaskMetrics::add(&self.running.metrics.records_in, batch.len());
+                    Ok(batch)
+                }
+                Err(error) if error.is_retriable() => {
+                    warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
+                    Ok(Vec::new())
+                }
+                Err(error) => Err(error),
+            },
+            () = super::at(interval) => Ok(Vec::new()),
+        }
+    }
+
+    async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
+        let mut origins = Vec::with_capacity(batch.len());
+        let mut retry_from = None;
+        for (index, record) in batch.iter().enumerate() {
+            let ticket = self.in_flight.next_ticket();
+            match self.preparation.prepare(&record.record, ticket).await {
+                Ok(Prepared::Send(prepared)) => {
+                    if prepared.topic == self.offsets_topic {
+                        return Err(ConnectError::connect(
+                            "Source tasks may not produce to their own offsets topics when exactly-once \
+                             support is enabled",
+                        ));
+                    }
+                    let record = self.wants_records.then(|| record.clone());
+                    self.in_flight.add(Sent {
+                        topic: Arc::clone(&prepared.topic),
+                        record,
+                    });
+                    out.push(*prepared);
+                    origins.push(index);
+                }
+                Ok(Prepared::Dropped) if self.wants_records => {
+                    self.committed.push(CommittedRecord {
+                        record: record.clone(),
+                        written: None,
+                    });
+                }
+                Ok(Prepared::Dropped) => {}
+                Err(error) if error.is_retriable() => {
+                    warn!(task = %self.running.spec.id, %error, "a record will be sent again");
+                    retry_from = Some(index);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !out.is_empty() {
+            self.begin().await?;
+            let count = out.len();
+            let sent = tokio::select! {
+                sent = self.producer.send(out) => sent,
+                // The transaction is aborted: nothing of a half sent batch may be committed.
+                () = self.running.cancelled.cancelled() => return Err(ConnectError::connect("the task was cancelled")),
+            };
+            if let Err((accepted, error)) = sent {
+                if !error.is_retriable() {
+                    let cause = construction(&error);
+                    return Err(
+                        ConnectError::connect("Unrecoverable exception trying to send")
+                            .caused_by(cause),
+                    );
+                }
+                for _ in accepted..count {
+                    self.in_flight.take_back();
+                }
+                retry_from = origins.get(accepted).copied().or(retry_from);
+            }
+        }
+        let done = retry_from.unwrap_or(batch.len());
+        for record in batch.iter().take(done) {
+            self.note_offset(record)?;
+        }
+        if let Some(index) = retry_from {
+            self.unsent = batch.into_iter().skip(index).collect();
+            tokio::select! {
+                () = tokio::time::sleep(SEND_AGAIN) => {}
+                () = self.running.stopping.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), ConnectError> {
+        if !self.open {
+            self.producer
+                .begin()
+                .await
+                .map_err(|error| construction(&error))?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    /// The offset of a record that was sent or dropped goes into this transaction.
+    fn note_offset(&mut self, record: &SourceRecord) -> Result<(), ConnectError> {
+        let (Some(partition), Some(offset)) = (&record.source_partition, &record.source_offset)
+        else {
+            return Ok(());
+        };
+        let key = match &self.partition {
+            Some((known, key)) if Arc::ptr_eq(known, partition) => key.clone(),
+            _ => {
+                let key = offset_key(self.running, partition)?;
+                self.partition = Some((Arc::clone(partition), key.clone()));
+                key
+            }
+        };
+        self.pending.insert(key, Arc::clone(offset));
+        Ok(())
+    }
+
+    async fn take_acks(&mut self) {
+        for Ack { ticket, outcome } in self.inbox.take() {
+            let Some(sent) = self.in_flight.answer(ticket) else {
+                continue;
+            };
+            // A failed send surfaces when the transaction is committed.
+            let Ok(at) = outcome else { continue };
+            self.sent += 1;
+            if let Some(topic) = self.topics.first(&sent.topic) {
+                self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+            }
+            if let Some(record) = sent.record {
+                self.committed.push(CommittedRecord {
+                    record,
+                    written: Some(written(&sent.topic, &at)),
+                });
+            }
+        }
+    }
+
+    /// Commits data and offsets; then, and only then, tells the task.
+    async fn commit(&mut self, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
+        self.last_commit = Instant::now();
+        if self.open || !self.pending.is_empty() {
+            self.begin().await?;
+            let offsets = self.offset_records()?;
+            let sent = self.producer.send(offsets).await;
+            sent.map_err(|(_, error)| {
+                ConnectError::connect("offsets could not be written in the transaction")
+                    .caused_by(construction(&error))
+            })?;
+            self.producer
+                .commit()
+                .await
+                .map_err(|error| commit_failed(&error))?;
+            self.open = false;
+            self.pending.clear();
+            self.take_acks().await;
+            TaskMetrics::add(
+                &self.running.metrics.records_out,
+                std::mem::take(&mut self.sent),
+            );
+        }
+        // CallbackAfterDurable: only now.
+        if !self.committed.is_empty() {
+            let committed = std::mem::take(&mut self.committed);
+            if let Err(error) = task.commit_records(committed).await {
+                warn!(task = %self.running.spec.id, %error, "commit_records failed");
+            }
+        }
+        if let Err(error) = task.commit().await {
+            warn!(task = %self.running.spec.id, %error, "commit failed");
+        }
+        Ok(())
+    }
+
+    fn offset_records(&self) -> Result<Vec<OutRecord>, ConnectError> {
+        let one = |(key, offset): (&Bytes, &Arc<SourceMap>)| {
+            let value = encode_offset_value(offset)
+                .map_err(|error| ConnectError::data(error.to_string()))?;
+            Ok(OutRecord {
+                topic: Arc::clone(&self.offsets_topic),
+                key: Some(key.clone()),
+                value: Some(value.into()),
+                ticket: NO_TICKET,
+                ..OutRecord::default()
+            })
+        };
+        self.pending.iter().map(one).collect()
+    }
+}
+
+/// The task fails; a restart reads the committed offsets and goes on. After an unknown outcome the
+/// epoch is never used again (R9): the producer goes with the task.
+fn commit_failed(error: &CommitError) -> ConnectError {
+    let (CommitError::Fenced(cause) | CommitError::Aborted(cause) | CommitError::Unknown(cause)) =
+        error;
+    let text = match error {
+        CommitError::Fenced(_) => {
+            "Failed to commit the transaction: a newer instance of the task has taken over, or the transaction timed out (raise transaction.timeout.ms, shorten the interval, or use transaction.boundary=poll)"
+        }
+        CommitError::Aborted(_) => "Failed to commit the transaction: it was aborted",
+        CommitError::Unknown(_) => {
+            "Failed to commit the transaction: its outcome is unknown; a restart of the task reads what was committed and goes on from there"
+        }
+    };
+    ConnectError::connect(text).caused_by(construction(cause))
+}

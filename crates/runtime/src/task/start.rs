@@ -1,0 +1,120 @@
+//! Starts tasks and contains their failures: a panic or an error ends the task alone.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use milena_api::{ConnectError, TaskInstance};
+use milena_core::TaskId;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget, metrics::TaskMetrics, source,
+};
+
+/// What a running task has beside its specification.
+pub(super) struct Running {
+    pub(super) spec: TaskSpec,
+    pub(super) target: watch::Receiver<TaskTarget>,
+    pub(super) stopping: CancellationToken,
+    /// The grace period is over: no commit and no report may follow.
+    pub(super) cancelled: CancellationToken,
+    pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) reports: Reports,
+}
+
+/// Tells the host what happens to the task.
+#[derive(Clone)]
+pub(super) struct Reports {
+    id: TaskId,
+    incarnation: u64,
+    cancelled: CancellationToken,
+    host: mpsc::Sender<TaskReport>,
+}
+
+impl Reports {
+    pub(super) async fn send(&self, event: TaskEvent) {
+        if self.cancelled.is_cancelled() {
+            return;
+        }
+        let report = TaskReport {
+            id: self.id.clone(),
+            incarnation: self.incarnation,
+            event,
+        };
+        // A host that is gone has no status to keep.
+        let _ = self.host.send(report).await;
+    }
+}
+
+/// Starts a task; what happens to it comes through `reports`, each with the given incarnation. Must be
+/// called within a runtime.
+#[must_use]
+pub fn start_task(
+    spec: TaskSpec,
+    incarnation: u64,
+    reports: mpsc::Sender<TaskReport>,
+) -> TaskHandle {
+    let id = spec.id.clone();
+    let (target, receiver) = watch::channel(spec.target);
+    let (stopping, cancelled) = (CancellationToken::new(), CancellationToken::new());
+    let metrics = spec.world.metrics.open(&id);
+    let reports = Reports {
+        id: id.clone(),
+        incarnation,
+        cancelled: cancelled.clone(),
+        host: reports,
+    };
+    let book = Arc::clone(&spec.world.metrics);
+    let running = Running {
+        spec,
+        target: receiver,
+        stopping: stopping.clone(),
+        cancelled: cancelled.clone(),
+        metrics: Arc::clone(&metrics),
+        reports: reports.clone(),
+    };
+    let (over, name) = (reports, id.clone());
+    let join = tokio::spawn(async move {
+        let outcome = AssertUnwindSafe(run(running)).catch_unwind().await;
+        book.close(&name, &metrics);
+        over.send(match outcome {
+            Ok(Ok(())) => TaskEvent::Stopped,
+            Ok(Err(error)) => TaskEvent::Failed(error.trace()),
+            Err(panic) => TaskEvent::Failed(panic_text(panic.as_ref())),
+        })
+        .await;
+    });
+    TaskHandle {
+        id,
+        target,
+        stopping,
+        cancelled,
+        join,
+    }
+}
+
+async fn run(running: Running) -> Result<(), ConnectError> {
+    let class = running
+        .spec
+        .connector_config
+        .get("connector.class")
+        .cloned()
+        .unwrap_or_default();
+    let plugin = running.spec.world.registry.connector(&class);
+    let plugin = Arc::clone(plugin.map_err(|error| ConnectError::connect(error.to_string()))?);
+    match plugin.task()? {
+        TaskInstance::Source(task) => source::run(running, task).await,
+        TaskInstance::Sink(_task) => Err(ConnectError::connect("sink tasks are not there yet")),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    ConnectError::connect(format!(
+        "the task panicked: {}",
+        said.unwrap_or_else(|| "no message".to_owned())
+    ))
+    .trace()
+}
