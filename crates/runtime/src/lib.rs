@@ -3,4 +3,5 @@
 //! It decides nothing: every decision is `milena-core`'s. It names no Kafka client (that is
 //! `milena-kafka`) and no HTTP server (that is `milena-rest`).
 
+pub mod group_net;
 pub mod task;

@@ -11,6 +11,17 @@ use super::KafkaError;
 /// Kafka's numeric error code of a group response; 0 is none.
 pub type GroupErrorCode = i16;
 
+/// The broker that coordinates a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupCoordinator {
+    /// The broker's number.
+    pub id: i32,
+    /// Its host name.
+    pub host: String,
+    /// Its port.
+    pub port: i32,
+}
+
 /// JoinGroup.
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
@@ -96,8 +107,9 @@ pub struct GroupOffset {
 /// request may have arrived. Calls may run at the same time (heartbeats during a join).
 #[async_trait]
 pub trait GroupChannel: Send + Sync {
-    /// Finds the coordinator anew. Other calls fail as retriable until one was found.
-    async fn find_coordinator(&self) -> Result<(), KafkaError>;
+    /// Finds the coordinator anew; the other calls go to the one found last, and fail as retriable until
+    /// one was found.
+    async fn find_coordinator(&self) -> Result<GroupCoordinator, KafkaError>;
     /// Joins; waits as long as the rebalance takes.
     async fn join(&self, request: JoinRequest) -> Result<JoinResponse, KafkaError>;
     /// Syncs; answers the error and our assignment.

@@ -14,6 +14,7 @@ pub use clients::{ClientProps, KafkaClients};
 pub use error::{KafkaError, KafkaErrorKind};
 pub use fetcher::{Fetcher, InRecord, PartitionBatch, StartAt, TimestampType};
 pub use group::{
-    GroupChannel, GroupErrorCode, GroupMember, GroupOffset, JoinRequest, JoinResponse, SyncRequest,
+    GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, JoinRequest,
+    JoinResponse, SyncRequest,
 };
 pub use producer::{Ack, AckSink, Acked, CommitError, Header, OutRecord, Producer};
