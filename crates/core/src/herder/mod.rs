@@ -22,6 +22,8 @@ mod restart;
 mod session;
 mod settings;
 mod statuses;
+#[cfg(test)]
+mod tests;
 
 pub use distributed::DistributedHerder;
 pub use error::RequestError;
