@@ -85,10 +85,13 @@ impl LogState {
         if dirty == 0 || !(overdue || ratio > config.min_cleanable_dirty_ratio) {
             return Ok(None);
         }
-        let mut aborted = Vec::new();
-        for segment in &segments {
+        // A marker may lie behind the segments compacted, next to another transaction still open.
+        let end = segments.last().map_or(0, |last| last.info.next_offset);
+        let mut aborted = self.aborted.clone();
+        for segment in &self.sealed {
             aborted.extend(segment.load_aborted(&self.dir)?);
         }
+        aborted.retain(|entry| entry.first_offset < end);
         Ok(Some(CompactionPlan {
             dir: Arc::clone(&self.dir),
             segments,

@@ -148,7 +148,7 @@ fn damaged_and_oversized_batches_are_refused_and_leave_nothing() {
         try_append(&log, marker),
         Err(AppendError::InvalidRecord(_))
     ));
-    let two = [good.clone(), good.clone()].concat();
+    let two = [&good[..], &good[..]].concat();
     assert!(matches!(
         try_append(&log, two.clone().into()),
         Err(AppendError::InvalidRecord(_))
