@@ -117,3 +117,20 @@ impl From<milena_config::ConfigError> for ConnectError {
         Self::config(error.message)
     }
 }
+
+impl From<milena_data::DataError> for ConnectError {
+    fn from(error: milena_data::DataError) -> Self {
+        Self {
+            class: error.class,
+            message: error.message,
+            kind: ErrorKind::Fatal,
+            cause: error.cause.map(|cause| Box::new((*cause).into())),
+        }
+    }
+}
+
+impl From<milena_data::SchemaBuilderError> for ConnectError {
+    fn from(error: milena_data::SchemaBuilderError) -> Self {
+        milena_data::DataError::from(error).into()
+    }
+}

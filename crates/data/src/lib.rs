@@ -3,19 +3,34 @@
 //! Answers to `org.apache.kafka.connect.data` and `…connect.header` (spec `data.md` section 1).
 //! It never reads bytes of Kafka itself (converters do) and knows no plugin and no I/O.
 
+pub mod calendar;
 mod decimal;
+mod decimal_text;
+pub mod error;
+pub mod float_text;
 mod header;
+pub mod logical;
 mod map;
+mod projector;
 mod record;
 mod schema;
+mod schema_builder;
+mod statics;
 mod structs;
+mod text;
+mod validate;
 mod value;
 
 pub use bytestring::ByteString as Text;
-pub use decimal::Decimal;
+pub use decimal::{DECIMAL_ZEROS_MAX, Decimal, Rounding, low_bits};
+pub use decimal_text::DECIMAL_TEXT_MAX;
+pub use error::DataError;
 pub use header::{Header, Headers};
-pub use map::MapValue;
+pub use map::{Iter as MapIter, MapValue};
+pub use projector::project;
 pub use record::{Record, SinkOrigin, SinkRecord, SourceMap, SourceRecord, TimestampType};
-pub use schema::{Field, Schema, SchemaAndValue, SchemaBuilder, SchemaBuilderError, SchemaType};
+pub use schema::{Field, LogicalType, Schema, SchemaAndValue, SchemaType};
+pub use schema_builder::{SchemaBuilder, SchemaBuilderError, SchemaCopy};
 pub use structs::Struct;
+pub use validate::{validate_field, validate_value};
 pub use value::Value;

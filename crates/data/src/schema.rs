@@ -1,6 +1,10 @@
 //! Schemas: shared by pointer, compared by pointer first (spec `data.md` 1.1).
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 
@@ -24,11 +28,91 @@ pub enum SchemaType {
     Struct,
 }
 
+impl SchemaType {
+    /// All types, in the order of `Schema.Type`.
+    pub const ALL: [Self; 12] = [
+        Self::Int8,
+        Self::Int16,
+        Self::Int32,
+        Self::Int64,
+        Self::Float32,
+        Self::Float64,
+        Self::Boolean,
+        Self::String,
+        Self::Bytes,
+        Self::Array,
+        Self::Map,
+        Self::Struct,
+    ];
+
+    /// The name of the enum constant, as in messages (`INT32`).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "INT8",
+            Self::Int16 => "INT16",
+            Self::Int32 => "INT32",
+            Self::Int64 => "INT64",
+            Self::Float32 => "FLOAT32",
+            Self::Float64 => "FLOAT64",
+            Self::Boolean => "BOOLEAN",
+            Self::String => "STRING",
+            Self::Bytes => "BYTES",
+            Self::Array => "ARRAY",
+            Self::Map => "MAP",
+            Self::Struct => "STRUCT",
+        }
+    }
+
+    /// `Type.getName()`: the lower-case name (`int32`).
+    #[must_use]
+    pub fn lower_name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Float32 => "float32",
+            Self::Float64 => "float64",
+            Self::Boolean => "boolean",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Struct => "struct",
+        }
+    }
+
+    /// The type of a [`Self::lower_name`].
+    #[must_use]
+    pub fn from_lower_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.lower_name() == name)
+    }
+
+    /// Every type except ARRAY, MAP and STRUCT.
+    #[must_use]
+    pub fn is_primitive(self) -> bool {
+        !matches!(self, Self::Array | Self::Map | Self::Struct)
+    }
+
+    /// The six numeric types.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        self <= Self::Float64
+    }
+}
+
+impl fmt::Display for SchemaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A schema; cloning shares it. Equality is structural over all parts, after a pointer check.
 #[derive(Clone, Debug)]
-pub struct Schema(Arc<SchemaParts>);
+pub struct Schema(pub(crate) Arc<SchemaParts>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SchemaParts {
     pub(crate) kind: SchemaType,
     pub(crate) optional: bool,
@@ -40,38 +124,52 @@ pub(crate) struct SchemaParts {
     pub(crate) fields: IndexMap<Text, Field>,
     pub(crate) key_schema: Option<Schema>,
     pub(crate) value_schema: Option<Schema>,
+    /// Derived from type and name; read for every value.
+    pub(crate) logical: Option<LogicalType>,
+}
+
+/// The four logical types of Connect itself, told by the schema's name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum LogicalType {
+    Decimal,
+    Date,
+    Time,
+    Timestamp,
+}
+
+impl LogicalType {
+    /// The schema name that marks the type.
+    #[must_use]
+    pub fn schema_name(self) -> &'static str {
+        match self {
+            Self::Decimal => "org.apache.kafka.connect.data.Decimal",
+            Self::Date => "org.apache.kafka.connect.data.Date",
+            Self::Time => "org.apache.kafka.connect.data.Time",
+            Self::Timestamp => "org.apache.kafka.connect.data.Timestamp",
+        }
+    }
+
+    /// The logical type of a schema name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let short = name.strip_prefix("org.apache.kafka.connect.data.")?;
+        match short {
+            "Decimal" => Some(Self::Decimal),
+            "Date" => Some(Self::Date),
+            "Time" => Some(Self::Time),
+            "Timestamp" => Some(Self::Timestamp),
+            _ => None,
+        }
+    }
 }
 
 /// A field of a struct schema: name, index from 0, schema.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
     pub(crate) name: Text,
     pub(crate) index: usize,
     pub(crate) schema: Schema,
-}
-
-/// A value with its schema; `(None, Null)` is Java's `SchemaAndValue.NULL`.
-#[derive(Clone, Debug, Default)]
-pub struct SchemaAndValue {
-    /// The schema, absent for schemaless data.
-    pub schema: Option<Schema>,
-    /// The value.
-    pub value: Value,
-}
-
-/// Builds a [`Schema`]; the checks are those of Java's `SchemaBuilder`, at [`Self::build`] at the latest.
-#[derive(Clone, Debug)]
-pub struct SchemaBuilder {
-    parts: SchemaParts,
-    error: Option<SchemaBuilderError>,
-}
-
-/// A violated rule of schema building, with Java's text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SchemaBuilderError {
-    /// Java's message.
-    pub message: String,
 }
 
 impl Field {
@@ -89,6 +187,23 @@ impl Field {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+}
+
+/// A value with its schema; `(None, Null)` is Java's `SchemaAndValue.NULL`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SchemaAndValue {
+    /// The schema, absent for schemaless data.
+    pub schema: Option<Schema>,
+    /// The value.
+    pub value: Value,
+}
+
+impl SchemaAndValue {
+    /// A value with or without a schema.
+    #[must_use]
+    pub fn new(schema: Option<Schema>, value: Value) -> Self {
+        Self { schema, value }
     }
 }
 
@@ -113,6 +228,11 @@ impl Schema {
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
+    /// The schema's name, shared.
+    #[must_use]
+    pub fn name_text(&self) -> Option<&Text> {
+        self.0.name.as_ref()
+    }
     /// The version.
     #[must_use]
     pub fn version(&self) -> Option<i32> {
@@ -133,6 +253,16 @@ impl Schema {
     pub fn fields(&self) -> &IndexMap<Text, Field> {
         &self.0.fields
     }
+    /// The field of a name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.0.fields.get(name)
+    }
+    /// The field at an index.
+    #[must_use]
+    pub fn field_at(&self, index: usize) -> Option<&Field> {
+        self.0.fields.get_index(index).map(|(_, field)| field)
+    }
     /// The key schema of a map.
     #[must_use]
     pub fn key_schema(&self) -> Option<&Schema> {
@@ -143,42 +273,52 @@ impl Schema {
     pub fn value_schema(&self) -> Option<&Schema> {
         self.0.value_schema.as_ref()
     }
+    /// The logical type that the name stands for, whatever the base type is.
+    #[must_use]
+    pub fn logical(&self) -> Option<LogicalType> {
+        self.0.logical
+    }
     /// Whether both are the same shared object.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+    /// A number that is the same for the same shared object, for caches by pointer. It is only
+    /// meaningful while the schema is kept alive.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
 }
 
-impl SchemaBuilder {
-    /// Starts a schema of the given type.
-    #[must_use]
-    pub fn new(kind: SchemaType) -> Self {
-        Self {
-            parts: SchemaParts {
-                kind,
-                optional: false,
-                default: None,
-                name: None,
-                version: None,
-                doc: None,
-                parameters: None,
-                fields: IndexMap::new(),
-                key_schema: None,
-                value_schema: None,
-            },
-            error: None,
-        }
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other) || self.0 == other.0
     }
+}
 
-    /// The schema, or the first violated rule.
-    ///
-    /// # Errors
-    /// The rule that a call before broke, with Java's text.
-    pub fn build(self) -> Result<Schema, SchemaBuilderError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(Schema(Arc::new(self.parts))),
+impl Eq for Schema {}
+
+impl Hash for Schema {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let parts = &self.0;
+        parts.kind.hash(state);
+        parts.optional.hash(state);
+        parts.name.hash(state);
+        parts.version.hash(state);
+        for field in parts.fields.values() {
+            field.hash(state);
+        }
+        parts.key_schema.hash(state);
+        parts.value_schema.hash(state);
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "Schema{{{name}:{}}}", self.kind()),
+            None => write!(f, "Schema{{{}}}", self.kind()),
         }
     }
 }

@@ -1,0 +1,351 @@
+//! The text of floats as `Float.toString` and `Double.toString` of JDK 17 write it.
+//!
+//! JDK 17 (the runtime we are compared with) does not always write the shortest text that reads back
+//! (that came with JDK 19); the digits come from Steele and White's generation with the particular
+//! stopping rules of that runtime, so they are generated the same way here.
+
+use num_bigint::BigUint;
+
+const DOUBLE_FRACTION_BITS: i32 = 52;
+const DOUBLE_SIGNIFICANT_BITS: i32 = 53;
+const FLOAT_SIGNIFICANT_BITS: i32 = 24;
+/// Bits of 5^n for the n at which arithmetic stays within a machine word.
+const FIVE_POWER_BITS: [i32; 27] = [
+    0, 3, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28, 31, 33, 35, 38, 40, 42, 45, 47, 49, 52, 54, 56,
+    59, 61,
+];
+
+/// `Double.toString` of JDK 17.
+#[must_use]
+pub fn double_text(value: f64) -> String {
+    let mut out = String::with_capacity(24);
+    push_double(&mut out, value);
+    out
+}
+
+/// `Float.toString` of JDK 17.
+#[must_use]
+pub fn float_text(value: f32) -> String {
+    let mut out = String::with_capacity(16);
+    push_float(&mut out, value);
+    out
+}
+
+/// Appends [`double_text`].
+pub fn push_double(out: &mut String, value: f64) {
+    if special(out, value) {
+        return;
+    }
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << DOUBLE_FRACTION_BITS) - 1);
+    let exponent = i32::try_from((bits >> DOUBLE_FRACTION_BITS) & 0x7ff).unwrap_or(0);
+    let (fraction, exponent, significant) = if exponent == 0 {
+        let leading = fraction.leading_zeros().cast_signed();
+        let shift = leading - (63 - DOUBLE_FRACTION_BITS);
+        (fraction << shift, 1 - shift, 64 - leading)
+    } else {
+        let hidden = 1 << DOUBLE_FRACTION_BITS;
+        (fraction | hidden, exponent, DOUBLE_SIGNIFICANT_BITS)
+    };
+    digits(fraction, exponent - 1023, significant).write(out);
+}
+
+/// Appends [`float_text`].
+pub fn push_float(out: &mut String, value: f32) {
+    if special(out, f64::from(value)) {
+        return;
+    }
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 23) - 1);
+    let exponent = i32::try_from((bits >> 23) & 0xff).unwrap_or(0);
+    let (fraction, exponent, significant) = if exponent == 0 {
+        let leading = fraction.leading_zeros().cast_signed();
+        let shift = leading - (31 - 23);
+        (fraction << shift, 1 - shift, 32 - leading)
+    } else {
+        (fraction | (1 << 23), exponent, FLOAT_SIGNIFICANT_BITS)
+    };
+    let fraction = u64::from(fraction) << (DOUBLE_FRACTION_BITS - 23);
+    digits(fraction, exponent - 127, significant).write(out);
+}
+
+/// Writes NaN, infinities and zeros, and the sign of everything else.
+fn special(out: &mut String, value: f64) -> bool {
+    if value.is_nan() {
+        out.push_str("NaN");
+        return true;
+    }
+    if value.is_sign_negative() {
+        out.push('-');
+    }
+    if value.is_infinite() {
+        out.push_str("Infinity");
+        return true;
+    }
+    if value == 0.0 {
+        out.push_str("0.0");
+        return true;
+    }
+    false
+}
+
+/// Decimal digits and the position of the point: `0.d1d2d3… * 10^exponent`.
+struct Digits {
+    text: Vec<u8>,
+    exponent: i32,
+}
+
+impl Digits {
+    fn write(&self, out: &mut String) {
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        let length = i32::try_from(text.len()).unwrap_or(0);
+        let exponent = self.exponent;
+        if exponent > 0 && exponent < 8 {
+            let whole = usize::try_from(exponent.min(length)).unwrap_or(0);
+            let (before, after) = text.split_at(whole);
+            out.push_str(before);
+            (length..exponent).for_each(|_| out.push('0'));
+            out.push('.');
+            out.push_str(if after.is_empty() { "0" } else { after });
+        } else if exponent <= 0 && exponent > -3 {
+            out.push_str("0.");
+            (exponent..0).for_each(|_| out.push('0'));
+            out.push_str(text);
+        } else {
+            let (first, rest) = text.split_at(text.len().min(1));
+            out.push_str(first);
+            out.push('.');
+            out.push_str(if rest.is_empty() { "0" } else { rest });
+            out.push('E');
+            out.push_str(&(exponent - 1).to_string());
+        }
+    }
+
+    fn round_up(&mut self) {
+        for digit in self.text.iter_mut().rev() {
+            if *digit < b'9' {
+                *digit += 1;
+                return;
+            }
+            *digit = b'0';
+        }
+        // All were nines: one more digit in front, the last (a zero) stays as it is.
+        self.exponent += 1;
+        if let Some(first) = self.text.first_mut() {
+            *first = b'1';
+        }
+    }
+}
+
+/// The digits of `fraction * 2^(exponent - 52)`, where the highest bit of `fraction` is bit 52.
+fn digits(fraction: u64, exponent: i32, significant: i32) -> Digits {
+    let tail = fraction.trailing_zeros().cast_signed();
+    let fraction_bits = DOUBLE_FRACTION_BITS + 1 - tail;
+    let tiny_bits = (fraction_bits - exponent - 1).max(0);
+    if (-21..=62).contains(&exponent) && tiny_bits == 0 && fraction_bits < 64 {
+        return whole_number(fraction, exponent, significant);
+    }
+    generate(
+        fraction >> tail,
+        fraction_bits,
+        tiny_bits,
+        exponent,
+        significant,
+    )
+}
+
+/// A value without a fraction that fits 64 bits.
+fn whole_number(fraction: u64, exponent: i32, significant: i32) -> Digits {
+    let insignificant = match exponent - significant - 1 {
+        power @ 2.. if exponent > significant => power * 30_103 / 100_000,
+        _ => 0,
+    };
+    let mut number = if exponent >= DOUBLE_FRACTION_BITS {
+        fraction << (exponent - DOUBLE_FRACTION_BITS)
+    } else {
+        fraction >> (DOUBLE_FRACTION_BITS - exponent)
+    };
+    let mut dropped = insignificant;
+    if insignificant > 0 {
+        let power = 10_u64.pow(insignificant.unsigned_abs());
+        let rest = number % power;
+        number /= power;
+        if rest >= power >> 1 {
+            number += 1;
+        }
+    }
+    while number != 0 && number.is_multiple_of(10) {
+        number /= 10;
+        dropped += 1;
+    }
+    let text = number.to_string().into_bytes();
+    let exponent = dropped + i32::try_from(text.len()).unwrap_or(0);
+    Digits { text, exponent }
+}
+
+/// An estimate of the decimal exponent, at most one too low.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the exponent of a double is small"
+)]
+fn estimate(fraction: u64, fraction_bits: i32, exponent: i32) -> i32 {
+    let aligned = fraction << (DOUBLE_FRACTION_BITS + 1 - fraction_bits);
+    let mantissa = aligned & ((1 << DOUBLE_FRACTION_BITS) - 1);
+    let scaled = f64::from_bits(0x3ff0_0000_0000_0000 | mantissa);
+    let guess = (scaled - 1.5) * 0.289_529_654
+        + 0.176_091_259
+        + f64::from(exponent) * 0.301_029_995_663_981;
+    guess.floor() as i32
+}
+
+/// The powers of two and five in numerator, denominator and half-gap of the digit generation.
+struct Scale {
+    numerator2: i32,
+    numerator5: i32,
+    denominator2: i32,
+    denominator5: i32,
+    gap2: i32,
+    gap5: i32,
+}
+
+fn generate(
+    fraction: u64,
+    fraction_bits: i32,
+    tiny_bits: i32,
+    exponent: i32,
+    significant: i32,
+) -> Digits {
+    let decimal = estimate(fraction, fraction_bits, exponent);
+    let numerator5 = (-decimal).max(0);
+    let denominator5 = decimal.max(0);
+    let mut s = Scale {
+        numerator2: numerator5 + tiny_bits + exponent,
+        numerator5,
+        denominator2: denominator5 + tiny_bits,
+        denominator5,
+        gap2: 0,
+        gap5: numerator5,
+    };
+    s.gap2 = s.numerator2 - significant;
+    s.numerator2 -= fraction_bits - 1;
+    let common = s.numerator2.min(s.denominator2);
+    s.numerator2 -= common;
+    s.denominator2 -= common;
+    s.gap2 -= common;
+    if fraction_bits == 1 {
+        s.gap2 -= 1;
+    }
+    if s.gap2 < 0 {
+        s.numerator2 -= s.gap2;
+        s.denominator2 -= s.gap2;
+        s.gap2 = 0;
+    }
+    let bits = |five: i32| {
+        let index = usize::try_from(five).unwrap_or(usize::MAX);
+        FIVE_POWER_BITS.get(index).copied().unwrap_or(five * 3)
+    };
+    let numerator_bits = fraction_bits + s.numerator2 + bits(s.numerator5);
+    let denominator_bits = s.denominator2 + 1 + bits(s.denominator5 + 1);
+    if numerator_bits < 64 && denominator_bits < 64 {
+        // Here the bound is strict, with big integers it is not: the runtime's own difference.
+        small(fraction, &s, decimal, true)
+    } else if numerator_bits < 120 && denominator_bits < 120 {
+        small(fraction, &s, decimal, false)
+    } else {
+        big(fraction, &s, decimal)
+    }
+}
+
+/// Whether the digits must go on beyond the first that is unique: scientific form needs two.
+fn needs_two(decimal: i32) -> bool {
+    !(-3..8).contains(&decimal)
+}
+
+fn small(fraction: u64, s: &Scale, mut decimal: i32, strict: bool) -> Digits {
+    let five = |power: i32| 5_u128.pow(power.unsigned_abs());
+    let mut b = (u128::from(fraction) * five(s.numerator5)) << s.numerator2;
+    let denominator = five(s.denominator5) << s.denominator2;
+    let mut m = five(s.gap5) << s.gap2;
+    let tens = denominator * 10;
+    let stop_high = |b: u128, m: u128| if strict { b + m > tens } else { b + m >= tens };
+    let mut text = Vec::with_capacity(20);
+    let step = |b: &mut u128| {
+        let (q, rest) =
+            if let (Ok(small_b), Ok(small_s)) = (u64::try_from(*b), u64::try_from(denominator)) {
+                (small_b / small_s, u128::from(small_b % small_s))
+            } else {
+                (
+                    u64::try_from(*b / denominator).unwrap_or(0),
+                    *b % denominator,
+                )
+            };
+        *b = rest * 10;
+        b'0' + u8::try_from(q).unwrap_or(9)
+    };
+    let first = step(&mut b);
+    m *= 10;
+    let mut low = b < m;
+    let mut high = stop_high(b, m);
+    if first == b'0' && !high {
+        decimal -= 1;
+    } else {
+        text.push(first);
+    }
+    if needs_two(decimal) {
+        low = false;
+        high = false;
+    }
+    while !low && !high {
+        text.push(step(&mut b));
+        m *= 10;
+        low = b < m;
+        high = stop_high(b, m);
+    }
+    finish(text, decimal, low, high, (b << 1).cmp(&tens))
+}
+
+fn big(fraction: u64, s: &Scale, mut decimal: i32) -> Digits {
+    let power =
+        |five: i32, two: i32| BigUint::from(5_u8).pow(five.unsigned_abs()) << two.unsigned_abs();
+    let denominator = power(s.denominator5, s.denominator2);
+    let tens = &denominator * 10_u8;
+    let mut b = power(s.numerator5, s.numerator2) * fraction;
+    let mut m = power(s.gap5, s.gap2) * 10_u8;
+    let step = |b: &mut BigUint| {
+        let q = &*b / &denominator;
+        *b = (&*b - &q * &denominator) * 10_u8;
+        b'0' + u8::try_from(q).unwrap_or(9)
+    };
+    let mut text = Vec::with_capacity(20);
+    let first = step(&mut b);
+    let mut low = b < m;
+    let mut high = &b + &m >= tens;
+    if first == b'0' && !high {
+        decimal -= 1;
+    } else {
+        text.push(first);
+    }
+    if needs_two(decimal) {
+        low = false;
+        high = false;
+    }
+    while !low && !high {
+        text.push(step(&mut b));
+        m *= 10_u8;
+        low = b < m;
+        high = &b + &m >= tens;
+    }
+    finish(text, decimal, low, high, (b << 1_u8).cmp(&tens))
+}
+
+fn finish(text: Vec<u8>, decimal: i32, low: bool, high: bool, rest: std::cmp::Ordering) -> Digits {
+    let odd = text.last().is_some_and(|digit| digit & 1 != 0);
+    let mut digits = Digits {
+        text,
+        exponent: decimal + 1,
+    };
+    if high && (!low || rest.is_gt() || (rest.is_eq() && odd)) {
+        digits.round_up();
+    }
+    digits
+}
