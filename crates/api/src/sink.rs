@@ -79,10 +79,11 @@ pub trait SinkTask: Send {
         Ok(())
     }
 
-    /// Takes a batch, possibly empty. A retriable error: the same batch is delivered again later, and
+    /// Takes a batch, possibly empty; it is lent, so that the engine can deliver it again without a copy. A
+    /// retriable error: the same batch is delivered again later, and
     /// nothing of it may be half visible if a repeat would do harm. Any other error: the task is FAILED
     /// and the batch's offsets are not committed.
-    async fn put(&mut self, records: Vec<SinkRecord>) -> Result<(), ConnectError>;
+    async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError>;
 
     /// Writes everything taken so far durably (`offsets` are the positions after it). Called through
     /// the default [`Self::pre_commit`].

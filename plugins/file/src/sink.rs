@@ -138,12 +138,12 @@ impl SinkTask for FileStreamSinkTask {
         Ok(())
     }
 
-    async fn put(&mut self, records: Vec<SinkRecord>) -> Result<(), ConnectError> {
+    async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
         if records.is_empty() {
             return Ok(());
         }
         let mut text = Vec::with_capacity(records.len() * 64);
-        for record in &records {
+        for record in records {
             match &record.value.value {
                 Value::String(line) => text.extend_from_slice(line.as_bytes()),
                 other => text.extend_from_slice(other.to_string().as_bytes()),

@@ -12,6 +12,7 @@ mod metrics;
 mod offset_reader;
 mod offsets;
 mod pipeline;
+mod sink;
 mod source;
 mod spec;
 mod start;

@@ -217,34 +217,6 @@ impl Pipeline {
         }
         Ok(Some(record))
     }
-
-    /// The configured converters back to bytes, for records that a sink task made itself.
-    pub(super) async fn reencode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
-        let topic: &str = &record.topic;
-        let mut headers = Vec::new();
-        let key = from_connect(
-            &mut self.key,
-            Stage::KeyConverter,
-            topic,
-            &mut headers,
-            &record.key,
-        )
-        .await?;
-        let value = from_connect(
-            &mut self.value,
-            Stage::ValueConverter,
-            topic,
-            &mut headers,
-            &record.value,
-        )
-        .await?;
-        Ok(Encoded {
-            key,
-            value,
-            headers,
-            record: record.clone(),
-        })
-    }
 }
 
 fn failure(stage: Stage, class: &str, error: ConnectError) -> StageFailure {

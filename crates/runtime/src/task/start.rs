@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget, metrics::TaskMetrics, source,
+    TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget, metrics::TaskMetrics, sink, source,
 };
 
 /// What a running task has beside its specification.
@@ -105,7 +105,7 @@ async fn run(running: Running) -> Result<(), ConnectError> {
     let plugin = Arc::clone(plugin.map_err(|error| ConnectError::connect(error.to_string()))?);
     match plugin.task()? {
         TaskInstance::Source(task) => source::run(running, task).await,
-        TaskInstance::Sink(_task) => Err(ConnectError::connect("sink tasks are not there yet")),
+        TaskInstance::Sink(task) => sink::run(running, task).await,
     }
 }
 

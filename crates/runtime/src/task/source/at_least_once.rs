@@ -180,7 +180,7 @@ impl Engine<'_> {
         // What was sent is made durable first: a pause may last.
         self.settle(task).await;
         self.take_acks().await?;
-        if !super::paused(self.running, &mut || {}).await {
+        if !super::paused(self.running).await {
             return Ok(false);
         }
         self.running.reports.send(TaskEvent::Resumed).await;

@@ -154,7 +154,7 @@ impl Engine<'_> {
                 if self.boundary.commit_at_end() {
                     self.commit(task).await?;
                 }
-                if !super::paused(self.running, &mut || {}).await {
+                if !super::paused(self.running).await {
                     return Ok(());
                 }
                 self.last_commit = Instant::now();

@@ -20,7 +20,7 @@ pub(super) async fn run(
     mut task: Box<dyn SourceTask>,
 ) -> Result<(), ConnectError> {
     // A task that starts paused is not even started until it is resumed.
-    if *running.target.borrow() == TaskTarget::Paused && !paused(&mut running, &mut || {}).await {
+    if *running.target.borrow() == TaskTarget::Paused && !paused(&mut running).await {
         return Ok(());
     }
     match running.spec.world.exactly_once {
@@ -29,10 +29,9 @@ pub(super) async fn run(
     }
 }
 
-/// Reports the pause and waits for its end; `false`: the task is to stop. `idle` runs once per pause.
-async fn paused(running: &mut Running, idle: &mut (dyn FnMut() + Send)) -> bool {
+/// Reports the pause and waits for its end; `false`: the task is to stop.
+pub(super) async fn paused(running: &mut Running) -> bool {
     running.reports.send(TaskEvent::Paused).await;
-    idle();
     loop {
         tokio::select! {
             biased;
@@ -80,7 +79,7 @@ fn policy(running: &Running) -> ErrorPolicy {
 }
 
 /// Sleeps until then, or for ever.
-async fn at(instant: Option<Instant>) {
+pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,

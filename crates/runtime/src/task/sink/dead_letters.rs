@@ -1,0 +1,191 @@
+//! The dead letter queue of a sink task (KIP-298; spec `data.md` 5.4): the original bytes, with context
+//! headers, durable before the record's offset may be committed (`DeadLetterFirst`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use milena_api::ConnectError;
+use milena_config::Props;
+use milena_core::{
+    TaskId,
+    failure::{ConsumedRecord, FailureContext, FailureError, context_headers},
+};
+use milena_kafka::ports::{
+    Ack, CreateOutcome, Header, InRecord, KafkaError, NewTopic, OutRecord, Producer,
+};
+use tracing::error;
+
+use crate::task::{
+    TaskWorld,
+    clients::{admin, dead_letter_producer},
+    failing::StageFailure,
+};
+
+const TOPIC: &str = "errors.deadletterqueue.topic.name";
+const REPLICATION: &str = "errors.deadletterqueue.topic.replication.factor";
+const HEADERS: &str = "errors.deadletterqueue.context.headers.enable";
+
+/// A consumed record as it stood in Kafka, for a report.
+pub(super) struct Original<'a> {
+    pub(super) topic: &'a str,
+    pub(super) partition: i32,
+    pub(super) record: &'a InRecord,
+}
+
+/// The queue of one task.
+pub(super) struct DeadLetters {
+    topic: Arc<str>,
+    with_context: bool,
+    id: TaskId,
+    producer: Box<dyn Producer>,
+    failed: Arc<Mutex<Option<KafkaError>>>,
+}
+
+impl DeadLetters {
+    /// The queue, when one is configured; creates its topic when it is missing.
+    pub(super) async fn open(
+        world: &TaskWorld,
+        id: &TaskId,
+        config: &Props,
+    ) -> Result<Option<Self>, ConnectError> {
+        let topic = config
+            .get(TOPIC)
+            .map(|name| name.trim())
+            .unwrap_or_default();
+        if topic.is_empty() {
+            return Ok(None);
+        }
+        let initialize = |cause: String| {
+            ConnectError::connect(format!(
+                "Could not initialize dead letter queue with topic={topic}"
+            ))
+            .caused_by(ConnectError::of(
+                "org.apache.kafka.common.KafkaException",
+                cause,
+            ))
+        };
+        let admin = world.clients.admin(&admin(world, id, config)).await;
+        let admin = admin.map_err(|error| initialize(error.to_string()))?;
+        let known = admin.describe_topics(&[topic.to_owned()]).await;
+        if known
+            .map_err(|error| initialize(error.to_string()))?
+            .is_empty()
+        {
+            let wanted = NewTopic {
+                name: topic.to_owned(),
+                partitions: 1,
+                replication_factor: config
+                    .get(REPLICATION)
+                    .and_then(|t| t.trim().parse().ok())
+                    .unwrap_or(3),
+                configs: std::collections::BTreeMap::new(),
+            };
+            let outcomes = admin.create_topics(vec![wanted]).await;
+            match outcomes
+                .map_err(|error| initialize(error.to_string()))?
+                .into_iter()
+                .next()
+            {
+                Some(CreateOutcome::Created | CreateOutcome::Exists) => {}
+                outcome => return Err(initialize(format!("{outcome:?}"))),
+            }
+        }
+        let failed: Arc<Mutex<Option<KafkaError>>> = Arc::default();
+        let (noted, name) = (Arc::clone(&failed), topic.to_owned());
+        let sink = Arc::new(move |acks: Vec<Ack>| {
+            for ack in acks {
+                if let Err(failure) = ack.outcome {
+                    error!(error = %failure, "Could not produce message to dead letter queue. topic={name}");
+                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                }
+            }
+        });
+        let producer = world
+            .clients
+            .producer(&dead_letter_producer(world, id, config), sink)
+            .await;
+        Ok(Some(Self {
+            topic: topic.into(),
+            with_context: config
+                .get(HEADERS)
+                .is_some_and(|text| text.eq_ignore_ascii_case("true")),
+            id: id.clone(),
+            producer: producer.map_err(|error| initialize(error.to_string()))?,
+            failed,
+        }))
+    }
+
+    /// Sends a record with its failure; it is durable after the next [`Self::flush`].
+    pub(super) async fn send(
+        &self,
+        original: &Original<'_>,
+        failure: &StageFailure,
+    ) -> Result<(), ConnectError> {
+        let mut headers = original.record.headers.clone();
+        if self.with_context {
+            let at = ConsumedRecord {
+                topic: original.topic,
+                partition: original.partition,
+                offset: original.record.offset,
+            };
+            let trace = failure.error.trace();
+            let context = FailureContext {
+                connector: self.id.connector.as_str(),
+                task: self.id.task,
+                stage: failure.stage,
+                executing_class: &failure.class,
+                error: Some(FailureError {
+                    class: &failure.error.class,
+                    message: failure.error.message.as_deref(),
+                    trace: &trace,
+                }),
+            };
+            headers.extend(
+                context_headers(&at, &context)
+                    .into_iter()
+                    .map(|(key, value)| Header {
+                        key: key.into(),
+                        value: value.map(Bytes::from),
+                    }),
+            );
+        }
+        let record = OutRecord {
+            topic: Arc::clone(&self.topic),
+            timestamp: (original.record.timestamp >= 0).then_some(original.record.timestamp),
+            key: original.record.key.clone(),
+            value: original.record.value.clone(),
+            headers,
+            ..OutRecord::default()
+        };
+        self.producer
+            .send(vec![record])
+            .await
+            .map_err(|(_, error)| self.lost(&error))
+    }
+
+    /// Waits until every record that was sent is durable. An error: an offset must not pass it.
+    pub(super) async fn flush(&self) -> Result<(), ConnectError> {
+        self.producer
+            .flush()
+            .await
+            .map_err(|error| self.lost(&error))?;
+        let failed = self
+            .failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match failed {
+            Some(error) => Err(self.lost(&error)),
+            None => Ok(()),
+        }
+    }
+
+    fn lost(&self, error: &KafkaError) -> ConnectError {
+        let cause = ConnectError::of(error.class, error.message.clone());
+        let text = format!(
+            "a record could not be written to the dead letter queue {}",
+            self.topic
+        );
+        ConnectError::connect(text).caused_by(cause)
+    }
+}

@@ -1,0 +1,133 @@
+//! Converts consumed records under the error policy; what fails is reported and skipped, or fails the
+//! task.
+
+use std::sync::Arc;
+
+use milena_api::{ConnectError, RawHeader};
+use milena_data::{Record, SinkOrigin, SinkRecord, Text, TimestampType};
+use milena_kafka::ports::{self, InRecord};
+use tokio::time::Instant;
+
+use super::dead_letters::{DeadLetters, Original};
+use crate::task::{failing::ErrorPolicy, pipeline::Pipeline};
+
+/// The converting end of a sink task.
+pub(super) struct Decoder {
+    pub(super) pipeline: Pipeline,
+    pub(super) policy: Arc<ErrorPolicy>,
+    pub(super) dead_letters: Option<Arc<DeadLetters>>,
+    /// The last topic as the records' shared text.
+    topic: Text,
+}
+
+impl Decoder {
+    pub(super) fn new(
+        pipeline: Pipeline,
+        policy: Arc<ErrorPolicy>,
+        dead_letters: Option<Arc<DeadLetters>>,
+    ) -> Self {
+        Self {
+            pipeline,
+            policy,
+            dead_letters,
+            topic: Text::default(),
+        }
+    }
+
+    /// `Ok(None)`: filtered, or skipped by tolerance and (when configured) on its way to the dead letter
+    /// queue.
+    pub(super) async fn decode(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        consumed: &InRecord,
+    ) -> Result<Option<SinkRecord>, ConnectError> {
+        if *self.topic != *topic {
+            self.topic = topic.into();
+        }
+        let timestamp = match consumed.timestamp {
+            -1 => None,
+            negative if negative < 0 => {
+                return Err(ConnectError::of(
+                    "org.apache.kafka.common.InvalidRecordException",
+                    format!("Invalid record timestamp {negative}"),
+                ));
+            }
+            timestamp => Some(timestamp),
+        };
+        let record = Record {
+            topic: self.topic.clone(),
+            partition: Some(partition),
+            timestamp,
+            origin: Some(SinkOrigin {
+                topic: self.topic.clone(),
+                partition,
+                offset: consumed.offset,
+                timestamp_type: match consumed.timestamp_type {
+                    ports::TimestampType::CreateTime => TimestampType::CreateTime,
+                    ports::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
+                    ports::TimestampType::None => TimestampType::None,
+                },
+            }),
+            ..Record::default()
+        };
+        let raw: Vec<RawHeader> = consumed
+            .headers
+            .iter()
+            .map(|header| RawHeader {
+                key: header.key.as_ref().into(),
+                value: header.value.clone(),
+            })
+            .collect();
+        let begun = Instant::now();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (key, value) = (consumed.key.as_ref(), consumed.value.as_ref());
+            let failure = match self
+                .pipeline
+                .try_decode(record.clone(), key, value, &raw)
+                .await
+            {
+                Ok(decoded) => return Ok(decoded),
+                Err(failure) => failure,
+            };
+            if failure.error.is_retriable() && self.policy.wait_to_retry(attempt, begun).await {
+                continue;
+            }
+            // Reporters run also when the record fails the task: the queue gets what killed it.
+            if let Some(dead_letters) = &self.dead_letters {
+                let original = Original {
+                    topic,
+                    partition,
+                    record: consumed,
+                };
+                dead_letters.send(&original, &failure).await?;
+            }
+            self.policy
+                .judge(&failure, || describe(topic, partition, consumed))?;
+            return Ok(None);
+        }
+    }
+}
+
+/// Java's description of a consumed record in a log line.
+pub(super) fn describe(topic: &str, partition: i32, consumed: &InRecord) -> String {
+    let mut text = format!(
+        ", where consumed record is {{topic='{topic}', partition={partition}, offset={}",
+        consumed.offset
+    );
+    let kind = match consumed.timestamp_type {
+        ports::TimestampType::CreateTime => Some("CreateTime"),
+        ports::TimestampType::LogAppendTime => Some("LogAppendTime"),
+        ports::TimestampType::None => None,
+    };
+    if let Some(kind) = kind {
+        text.push_str(&format!(
+            ", timestamp={}, timestampType={kind}",
+            consumed.timestamp
+        ));
+    }
+    text.push('}');
+    text
+}

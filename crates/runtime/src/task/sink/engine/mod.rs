@@ -1,0 +1,479 @@
+//! The loop of a sink task (spec `distributed.md` 5.3 to 5.7).
+
+mod commit;
+mod rebalance;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicI32},
+    time::Duration,
+};
+
+use milena_api::{
+    ConnectError, ErrantRecordReporter, SinkTask, SinkTaskContext, SinkTaskRequest,
+    TopicPartition as ApiPartition,
+};
+use milena_core::{
+    group::{
+        consumer::TopicPartition,
+        membership::{Effect, Input, RequestId, Settings},
+    },
+    task::{SinkOffsets, SinkPartition},
+};
+use milena_data::Text;
+use milena_kafka::ports::{Admin, ClientProps, Fetcher, PartitionBatch, StartAt};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{
+    dead_letters::DeadLetters,
+    decode::Decoder,
+    delivery::Delivery,
+    group::Group,
+    reporter::{Originals, Reporter},
+};
+use crate::task::{
+    TaskEvent, TaskTarget,
+    clients::{admin, sink_consumer},
+    failing::ErrorPolicy,
+    metrics::TaskMetrics,
+    pipeline::Pipeline,
+    start::Running,
+};
+
+/// The longest wait for records: the loop must come round for `put` of an empty batch and rewinds.
+const POLL_MAX: Duration = Duration::from_millis(500);
+/// The wait before a batch that `put` refused is delivered again, unless the task says otherwise.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How often the group is told that the loop turns.
+const TELL_POLLED: Duration = Duration::from_secs(1);
+/// How soon topics that are not there yet are looked for again.
+const MISSING_TOPICS: Duration = Duration::from_millis(250);
+/// `metadata.max.age.ms`: how often partition counts are looked at.
+const METADATA_AGE: Duration = Duration::from_secs(300);
+/// The wait before a committed offset is asked for again.
+const FETCH_AGAIN: Duration = Duration::from_millis(100);
+/// How long leaving the group may take.
+const LEAVE: Duration = Duration::from_millis(500);
+
+struct Committing {
+    request: RequestId,
+    offsets: BTreeMap<SinkPartition, i64>,
+}
+
+struct Engine {
+    running: Running,
+    task: Box<dyn SinkTask>,
+    decoder: Decoder,
+    fetcher: Box<dyn Fetcher>,
+    group: Group,
+    admin: Arc<dyn Admin>,
+    topics: Vec<String>,
+    regex: Option<fancy_regex::Regex>,
+    reset: StartAt,
+    book: SinkOffsets,
+    delivery: Delivery,
+    requests: Arc<Mutex<Vec<SinkTaskRequest>>>,
+    generation: Arc<AtomicI32>,
+    originals: Option<Arc<Originals>>,
+    exceeded: Arc<Mutex<Option<ConnectError>>>,
+    /// Partitions that the task itself has paused.
+    held: BTreeSet<SinkPartition>,
+    opening: Option<(RequestId, Vec<TopicPartition>)>,
+    committing: Option<Committing>,
+    deferred: VecDeque<Effect>,
+    commit_requested: bool,
+    paused: bool,
+    next_commit: Instant,
+    next_put: Instant,
+    told_polled: Instant,
+    /// Partition counts as the leader last assigned them; `None`: we do not lead.
+    assigned_counts: Option<BTreeMap<String, usize>>,
+    next_metadata: Instant,
+    last_request: u64,
+}
+
+pub(super) async fn run(running: Running, task: Box<dyn SinkTask>) -> Result<(), ConnectError> {
+    let mut engine = Engine::open(running, task).await?;
+    let outcome = match engine.start().await {
+        Ok(()) => engine.work().await,
+        Err(error) => Err(error),
+    };
+    engine.finish(outcome.is_ok()).await;
+    outcome
+}
+
+/// Java's failure of a sink task.
+fn unrecoverable(cause: ConnectError) -> ConnectError {
+    ConnectError::connect("Exiting WorkerSinkTask due to unrecoverable exception.").caused_by(cause)
+}
+
+fn kafka_error(error: milena_kafka::ports::KafkaError) -> ConnectError {
+    ConnectError::of(error.class, error.message)
+}
+
+fn api_partition(partition: &SinkPartition) -> ApiPartition {
+    ApiPartition {
+        topic: Text::from(partition.0.as_ref()),
+        partition: partition.1,
+    }
+}
+
+fn sink_partition(partition: &ApiPartition) -> SinkPartition {
+    ((&*partition.topic).into(), partition.partition)
+}
+
+fn settings(props: &ClientProps) -> Settings {
+    let millis = |key: &str, default: Duration| {
+        props
+            .get(key)
+            .and_then(|t| t.trim().parse().ok())
+            .map_or(default, Duration::from_millis)
+    };
+    let defaults = Settings::consumer();
+    Settings {
+        session_timeout: millis("session.timeout.ms", defaults.session_timeout),
+        heartbeat_interval: millis("heartbeat.interval.ms", defaults.heartbeat_interval),
+        rebalance_timeout: millis("max.poll.interval.ms", defaults.rebalance_timeout),
+        ..defaults
+    }
+}
+
+impl Engine {
+    async fn open(running: Running, task: Box<dyn SinkTask>) -> Result<Self, ConnectError> {
+        let spec = &running.spec;
+        let (world, id, config) = (&spec.world, &spec.id, &spec.connector_config);
+        let pipeline = Pipeline::new(&world.registry, config, &world.worker_props)?;
+        let policy = Arc::new(ErrorPolicy::new(
+            config,
+            id.clone(),
+            Arc::clone(&running.metrics),
+            running.stopping.clone(),
+        ));
+        let dead_letters = DeadLetters::open(world, id, config).await?.map(Arc::new);
+        let props = sink_consumer(world, id, config);
+        let group_id = props.get("group.id").cloned().unwrap_or_default();
+        let fetcher = world.clients.fetcher(&props).await.map_err(kafka_error)?;
+        let admin = world
+            .clients
+            .admin(&admin(world, id, config))
+            .await
+            .map_err(kafka_error)?;
+        let channel = world
+            .clients
+            .group(&props, &group_id)
+            .await
+            .map_err(kafka_error)?;
+        let reporting = dead_letters.is_some() || policy.log;
+        let list = spec
+            .task_config
+            .get("topics")
+            .or_else(|| config.get("topics"));
+        let names = list
+            .map(String::as_str)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim);
+        let topics: Vec<String> = names.filter(|t| !t.is_empty()).map(str::to_owned).collect();
+        let regex = match config.get("topics.regex").filter(|_| topics.is_empty()) {
+            Some(text) => Some(
+                fancy_regex::Regex::new(&format!("^(?:{text})$"))
+                    .map_err(|error| ConnectError::config(format!("topics.regex: {error}")))?,
+            ),
+            None => None,
+        };
+        let reset = match props.get("auto.offset.reset").map(String::as_str) {
+            Some("latest") => StartAt::Latest,
+            _ => StartAt::Earliest,
+        };
+        let now = Instant::now();
+        let mut engine = Self {
+            task,
+            decoder: Decoder::new(pipeline, policy, dead_letters),
+            fetcher,
+            group: Group::join(channel, settings(&props)),
+            admin,
+            topics,
+            regex,
+            reset,
+            book: SinkOffsets::default(),
+            delivery: Delivery::default(),
+            requests: Arc::default(),
+            generation: Arc::new(AtomicI32::new(-1)),
+            originals: reporting.then(Arc::default),
+            exceeded: Arc::default(),
+            held: BTreeSet::new(),
+            opening: None,
+            committing: None,
+            deferred: VecDeque::new(),
+            commit_requested: false,
+            paused: false,
+            next_commit: now + world.offset_flush_interval,
+            next_put: now,
+            told_polled: now,
+            assigned_counts: None,
+            next_metadata: now + METADATA_AGE,
+            last_request: 0,
+            running,
+        };
+        engine.match_topics().await?;
+        Ok(engine)
+    }
+
+    async fn start(&mut self) -> Result<(), ConnectError> {
+        let spec = &self.running.spec;
+        let requests = Arc::clone(&self.requests);
+        let errant = self.originals.clone().map(|originals| {
+            Arc::new(Reporter {
+                policy: Arc::clone(&self.decoder.policy),
+                dead_letters: self.decoder.dead_letters.clone(),
+                originals,
+                exceeded: Arc::clone(&self.exceeded),
+            }) as Arc<dyn ErrantRecordReporter>
+        });
+        let context = SinkTaskContext {
+            connector: spec.id.connector.shared(),
+            task: spec.id.task,
+            errant,
+            stopping: self.running.stopping.clone(),
+            generation: Arc::clone(&self.generation),
+            requests: Arc::new(move |request| {
+                requests
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(request);
+            }),
+        };
+        self.task.start(context, spec.task_config.clone()).await?;
+        self.running.reports.send(TaskEvent::Running).await;
+        Ok(())
+    }
+
+    async fn work(&mut self) -> Result<(), ConnectError> {
+        while !self.running.stopping.is_cancelled() {
+            while let Some(event) = self
+                .deferred
+                .pop_front()
+                .or_else(|| self.group.events.try_recv().ok())
+            {
+                self.take(event).await?;
+            }
+            self.follow_target().await?;
+            self.take_requests().await?;
+            let now = Instant::now();
+            if now >= self.told_polled + TELL_POLLED {
+                self.told_polled = now;
+                self.group.tell(Input::Polled).await;
+            }
+            if now >= self.next_metadata {
+                self.refresh_topics().await?;
+            }
+            if self.committing.is_none() && (self.commit_requested || now >= self.next_commit) {
+                self.commit_requested = false;
+                self.next_commit = now + self.running.spec.world.offset_flush_interval;
+                self.begin_commit().await?;
+            }
+            self.read().await?;
+            self.deliver().await?;
+        }
+        Ok(())
+    }
+
+    fn may_read(&self) -> bool {
+        !self.paused
+            && !self.delivery.again
+            && self.opening.is_none()
+            && self.book.assigned().next().is_some()
+    }
+
+    /// Waits for records, an event of the group, a request to stop, or a timer.
+    async fn read(&mut self) -> Result<(), ConnectError> {
+        let mut until = Instant::now() + POLL_MAX;
+        until = until.min(self.next_commit).min(self.next_metadata);
+        if self.delivery.again {
+            until = until.min(self.next_put);
+        }
+        let reading = self.may_read();
+        let wait = until.saturating_duration_since(Instant::now());
+        let batches = tokio::select! {
+            biased;
+            () = self.running.stopping.cancelled() => return Ok(()),
+            _ = self.running.target.changed() => {
+                self.running.target.mark_changed();
+                return Ok(());
+            }
+            event = self.group.events.recv() => {
+                let Some(event) = event else {
+                    return Err(ConnectError::connect("the group membership ended"));
+                };
+                self.deferred.push_back(event);
+                return Ok(());
+            }
+            polled = self.fetcher.poll(wait), if reading => polled,
+            () = tokio::time::sleep_until(until) => return Ok(()),
+        };
+        match batches {
+            Ok(batches) => {
+                for batch in batches {
+                    self.decode(batch).await?;
+                }
+                Ok(())
+            }
+            Err(error) if error.is_retriable() => {
+                warn!(task = %self.running.spec.id, %error, "reading failed and will be tried again");
+                tokio::time::sleep(FETCH_AGAIN).await;
+                Ok(())
+            }
+            Err(error) => Err(kafka_error(error)),
+        }
+    }
+
+    async fn decode(&mut self, batch: PartitionBatch) -> Result<(), ConnectError> {
+        let Some(last) = batch.records.last() else {
+            return Ok(());
+        };
+        TaskMetrics::add(&self.running.metrics.records_in, batch.records.len());
+        let position = ((Arc::clone(&batch.topic), batch.partition), last.offset + 1);
+        self.delivery.records.reserve(batch.records.len());
+        for record in &batch.records {
+            if let Some(originals) = &self.originals {
+                originals.keep(&batch.topic, batch.partition, record);
+            }
+            if let Some(decoded) = self
+                .decoder
+                .decode(&batch.topic, batch.partition, record)
+                .await?
+            {
+                self.delivery.records.push(decoded);
+            }
+        }
+        // A dropped record counts as delivered.
+        self.delivery.positions.insert(position.0, position.1);
+        Ok(())
+    }
+
+    async fn deliver(&mut self) -> Result<(), ConnectError> {
+        let now = Instant::now();
+        let nothing = self.delivery.records.is_empty() && self.delivery.positions.is_empty();
+        let waiting = self.delivery.again && now < self.next_put;
+        if self.opening.is_some() || waiting || (nothing && !self.may_read()) {
+            return Ok(());
+        }
+        // AtMostOneRunning: after a pause of the process the partitions may be somebody else's.
+        if self.group.fenced() {
+            return Ok(());
+        }
+        let put = self.task.put(&self.delivery.records).await;
+        let exceeded = self
+            .exceeded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match (put, exceeded) {
+            (Ok(()), None) => {}
+            (Err(error), _) if error.is_retriable() => {
+                warn!(task = %self.running.spec.id, %error, "put failed and gets the same batch again");
+                self.delivery.again = true;
+                self.next_put = Instant::now() + self.again_after();
+                return Ok(());
+            }
+            (Err(error), _) => return Err(unrecoverable(error)),
+            (Ok(()), Some(error)) => return Err(unrecoverable(error)),
+        }
+        TaskMetrics::add(
+            &self.running.metrics.records_out,
+            self.delivery.records.len(),
+        );
+        for (partition, next) in std::mem::take(&mut self.delivery.positions) {
+            self.book.delivered(&partition, next);
+        }
+        self.delivery.records.clear();
+        self.delivery.again = false;
+        if let Some(originals) = &self.originals {
+            originals.clear();
+        }
+        Ok(())
+    }
+
+    fn again_after(&mut self) -> Duration {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut after = AGAIN;
+        requests.retain(|request| match request {
+            SinkTaskRequest::RetryAfter(delay) => {
+                after = *delay;
+                false
+            }
+            _ => true,
+        });
+        after
+    }
+
+    async fn follow_target(&mut self) -> Result<(), ConnectError> {
+        let paused = *self.running.target.borrow_and_update() == TaskTarget::Paused;
+        if paused == self.paused {
+            return Ok(());
+        }
+        self.paused = paused;
+        if paused {
+            self.commit_requested = true;
+            self.running.reports.send(TaskEvent::Paused).await;
+        } else {
+            self.running.reports.send(TaskEvent::Resumed).await;
+        }
+        Ok(())
+    }
+
+    async fn take_requests(&mut self) -> Result<(), ConnectError> {
+        let requests =
+            std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner));
+        for request in requests {
+            match request {
+                SinkTaskRequest::Commit => self.commit_requested = true,
+                SinkTaskRequest::RetryAfter(delay) => self.next_put = Instant::now() + delay,
+                SinkTaskRequest::Rewind(offsets) => {
+                    for (partition, offset) in offsets {
+                        let partition = sink_partition(&partition);
+                        self.rewind(&partition, offset).await?;
+                    }
+                }
+                SinkTaskRequest::Pause(partitions) => {
+                    let list: Vec<SinkPartition> = partitions.iter().map(sink_partition).collect();
+                    self.fetcher.pause(&list).await.map_err(kafka_error)?;
+                    self.held.extend(list);
+                }
+                SinkTaskRequest::Resume(partitions) => {
+                    let list: Vec<SinkPartition> = partitions.iter().map(sink_partition).collect();
+                    self.fetcher.resume(&list).await.map_err(kafka_error)?;
+                    for partition in &list {
+                        self.held.remove(partition);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn rewind(&mut self, partition: &SinkPartition, offset: i64) -> Result<(), ConnectError> {
+        self.fetcher
+            .seek(&partition.0, partition.1, offset)
+            .await
+            .map_err(kafka_error)?;
+        self.book.rewind(partition, offset);
+        self.delivery
+            .forget(&|topic, number| *topic == *partition.0 && number == partition.1);
+        Ok(())
+    }
+
+    /// The end: what was confirmed is committed, unless the task failed in `put` or was cancelled.
+    async fn finish(&mut self, clean: bool) {
+        if !self.running.cancelled.is_cancelled() {
+            let ours = clean && !self.group.fenced();
+            if let Err(error) = self.release(ours).await {
+                warn!(task = %self.running.spec.id, %error, "closing failed");
+            }
+        }
+        self.task.stop().await;
+        self.group.leave("the task is being stopped", LEAVE).await;
+        self.fetcher.close().await;
+    }
+}

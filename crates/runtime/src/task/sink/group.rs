@@ -1,0 +1,140 @@
+//! The membership of a sink task, on a task of its own: heartbeats go on while `put` takes its time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use milena_core::{
+    effect::Effects,
+    group::membership::{Effect, Input, Membership, Settings},
+    time::Now,
+};
+use milena_kafka::ports::GroupChannel;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+
+use crate::group_net::GroupNet;
+
+/// Inputs waiting for the membership; it takes them at once, so a short queue is enough.
+const INPUTS: usize = 64;
+/// Owner effects waiting for the task: the machine has at most a few under way.
+const EVENTS: usize = 256;
+const NEVER: u64 = u64::MAX;
+
+/// The engine's end of a membership.
+pub(super) struct Group {
+    pub(super) events: mpsc::Receiver<Effect>,
+    inputs: mpsc::Sender<Input>,
+    fence_at: Arc<AtomicU64>,
+    origin: Instant,
+    actor: JoinHandle<()>,
+}
+
+impl Group {
+    /// Begins to join.
+    pub(super) fn join(channel: Arc<dyn GroupChannel>, settings: Settings) -> Self {
+        let (inputs, received) = mpsc::channel(INPUTS);
+        let (owner, events) = mpsc::channel(EVENTS);
+        let fence_at = Arc::new(AtomicU64::new(NEVER));
+        let origin = Instant::now();
+        let net = GroupNet::new(channel, settings.protocol_type, inputs.clone());
+        let membership = Membership::new(settings);
+        let actor = tokio::spawn(drive(
+            membership,
+            net,
+            received,
+            owner,
+            Arc::clone(&fence_at),
+            origin,
+        ));
+        let group = Self {
+            events,
+            inputs,
+            fence_at,
+            origin,
+            actor,
+        };
+        // The queue is empty: the first input fits.
+        let _ = group.inputs.try_send(Input::Join);
+        group
+    }
+
+    /// Tells the membership something.
+    pub(super) async fn tell(&self, input: Input) {
+        // A membership that is gone has told so by an event.
+        let _ = self.inputs.send(input).await;
+    }
+
+    /// Whether the lease on the assignment is over: nothing may be put or committed any more. Must be asked
+    /// before each effect, since the whole process may have been stopped meanwhile (`AtMostOneRunning`).
+    pub(super) fn fenced(&self) -> bool {
+        let now = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(NEVER);
+        now >= self.fence_at.load(Ordering::Acquire)
+    }
+
+    /// The next owner effect.
+    pub(super) async fn event(&mut self) -> Option<Effect> {
+        self.events.recv().await
+    }
+
+    /// Leaves the group, waiting a little for the coordinator to hear of it.
+    pub(super) async fn leave(&mut self, reason: &str, within: Duration) {
+        self.tell(Input::Leave {
+            reason: reason.to_owned(),
+        })
+        .await;
+        let left = async {
+            while let Some(event) = self.events.recv().await {
+                match event {
+                    Effect::Lost { token, .. } => self.tell(Input::Stopped { token }).await,
+                    Effect::Left | Effect::Failed { .. } => return,
+                    _ => {}
+                }
+            }
+        };
+        // Without the coordinator's ear the session ends by itself.
+        let _ = tokio::time::timeout(within, left).await;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.actor.abort();
+    }
+}
+
+async fn drive(
+    mut membership: Membership,
+    net: GroupNet,
+    mut inputs: mpsc::Receiver<Input>,
+    owner: mpsc::Sender<Effect>,
+    fence_at: Arc<AtomicU64>,
+    origin: Instant,
+) {
+    let mut effects = Effects::new();
+    loop {
+        let deadline = membership.deadline().map(|at| origin + at.elapsed());
+        let input = tokio::select! {
+            input = inputs.recv() => match input {
+                Some(input) => input,
+                None => return,
+            },
+            () = crate::task::source::at(deadline) => Input::Tick,
+        };
+        membership.step(Now::since_start(origin.elapsed()), input, &mut effects);
+        let fence = membership.fence_at().map_or(NEVER, |at| {
+            u64::try_from(at.elapsed().as_millis()).unwrap_or(NEVER)
+        });
+        fence_at.store(fence, Ordering::Release);
+        for effect in effects.drain() {
+            if let Some(owners) = net.execute(effect)
+                && owner.send(owners).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+}
