@@ -3,6 +3,7 @@
 //! Answers to `org.apache.kafka.connect.data` and `…connect.header` (spec `data.md` section 1).
 //! It never reads bytes of Kafka itself (converters do) and knows no plugin and no I/O.
 
+pub mod base64_text;
 pub mod calendar;
 mod decimal;
 mod decimal_text;
@@ -20,6 +21,7 @@ mod structs;
 mod text;
 mod validate;
 mod value;
+pub mod values;
 
 pub use bytestring::ByteString as Text;
 pub use decimal::{DECIMAL_ZEROS_MAX, Decimal, Rounding, low_bits};
