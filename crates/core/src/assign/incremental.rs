@@ -128,7 +128,7 @@ impl IncrementalAssignor {
 
         let lost_all = lost.clone();
         let fresh = self.settle_lost(input.now, &mut lost, &mut next);
-        self.balance(input.now, input.configured, &mut next, &mut revoked);
+        self.balance(input, &mut next, &mut revoked);
         deal(&mut next, &created, &fresh);
 
         self.previous_assignment = Work::union_of(next.values())
@@ -214,8 +214,7 @@ impl IncrementalAssignor {
     /// Step 7: revoke what overloads a member, unless a delay is running or we revoked just before.
     fn balance(
         &mut self,
-        now: Now,
-        configured: &Work,
+        input: RoundInput<'_>,
         next: &mut BTreeMap<MemberId, Work>,
         revoked: &mut BTreeMap<MemberId, Work>,
     ) {
@@ -223,7 +222,7 @@ impl IncrementalAssignor {
             self.revoked_in_previous = false;
             return;
         }
-        let surplus = surplus(configured, next);
+        let surplus = surplus(input.configured, input.held, next);
         if surplus.is_empty() {
             if self.revoked_in_previous {
                 self.revoked_in_previous = false;
@@ -235,7 +234,7 @@ impl IncrementalAssignor {
             self.successive_revocations = self.successive_revocations.saturating_add(1);
             self.delay = self.backoff(self.successive_revocations);
             if !self.delay.is_zero() {
-                self.scheduled_rebalance = Some(now + self.delay);
+                self.scheduled_rebalance = Some(input.now + self.delay);
                 return;
             }
         } else {
@@ -340,8 +339,12 @@ fn fill_order(
 }
 
 /// What must leave which member for the loads to differ by one at most. The share of each is counted from what
-/// is configured, not from what runs.
-fn surplus(configured: &Work, next: &BTreeMap<MemberId, Work>) -> BTreeMap<MemberId, Work> {
+/// is configured, not from what runs. What a member holds goes before what this round has just dealt to it.
+fn surplus(
+    configured: &Work,
+    held: &BTreeMap<MemberId, Work>,
+    next: &BTreeMap<MemberId, Work>,
+) -> BTreeMap<MemberId, Work> {
     let mut surplus: BTreeMap<MemberId, Work> = BTreeMap::new();
     if configured.is_empty() || next.values().all(Work::is_empty) {
         return surplus;
@@ -353,9 +356,20 @@ fn surplus(configured: &Work, next: &BTreeMap<MemberId, Work>) -> BTreeMap<Membe
     let tasks = excess(configured.tasks.len(), next.values().map(|w| w.tasks.len()));
     for (((member, work), connectors), tasks) in next.iter().zip(connectors).zip(tasks) {
         if connectors + tasks > 0 {
+            let old = held
+                .get(member)
+                .map(|held| work.intersect(held))
+                .unwrap_or_default();
+            let new = work.minus(&old);
             let over = Work {
-                connectors: work.connectors.iter().take(connectors).cloned().collect(),
-                tasks: work.tasks.iter().take(tasks).cloned().collect(),
+                connectors: (old.connectors.iter().chain(&new.connectors))
+                    .take(connectors)
+                    .cloned()
+                    .collect(),
+                tasks: (old.tasks.iter().chain(&new.tasks))
+                    .take(tasks)
+                    .cloned()
+                    .collect(),
             };
             surplus.insert(member.clone(), over);
         }
