@@ -1,0 +1,81 @@
+//! Converters and transforms together: the whole way of a record through a task.
+
+use bytes::Bytes;
+use milena_api::{ConnectError, RawHeader};
+use milena_config::Props;
+use milena_data::Record;
+
+use crate::{Converters, Encoded, Observer, Plugins, StageFailure, TransformChain};
+
+/// The chain of one task. Sources: [`Self::apply`], then [`Self::encode`]. Sinks: [`Self::decode`],
+/// then [`Self::apply`].
+#[derive(Debug)]
+pub struct Chain {
+    transforms: TransformChain,
+    converters: Converters,
+}
+
+impl Chain {
+    /// Builds the chain of a connector; converters that it does not name are the worker's.
+    ///
+    /// # Errors
+    /// The configuration does not fit, or a class is not known.
+    pub fn new(
+        plugins: &dyn Plugins,
+        connector: &Props,
+        worker: &Props,
+    ) -> Result<Self, ConnectError> {
+        Ok(Self {
+            transforms: TransformChain::new(plugins, connector)?,
+            converters: Converters::new(plugins, connector, worker)?,
+        })
+    }
+
+    /// The transforms alone.
+    pub fn transforms(&mut self) -> &mut TransformChain {
+        &mut self.transforms
+    }
+
+    /// Sets or removes who looks at each transform.
+    pub fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
+        self.transforms.observe(observer);
+    }
+
+    /// Runs the transforms on one record; `None`: filtered.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub fn apply(&mut self, record: Record) -> Result<Option<Record>, StageFailure> {
+        self.transforms.apply(record)
+    }
+
+    /// Runs the transforms on each record of a batch; one outcome per record, in order.
+    pub async fn apply_batch(
+        &mut self,
+        records: Vec<Record>,
+    ) -> Vec<Result<Option<Record>, StageFailure>> {
+        self.transforms.apply_batch(records).await
+    }
+
+    /// Bytes from Kafka into a record whose topic is set.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub async fn decode(
+        &mut self,
+        record: Record,
+        key: Option<&Bytes>,
+        value: Option<&Bytes>,
+        headers: &[RawHeader],
+    ) -> Result<Record, StageFailure> {
+        self.converters.decode(record, key, value, headers).await
+    }
+
+    /// A record to the bytes for Kafka.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub async fn encode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
+        self.converters.encode(record).await
+    }
+}
