@@ -23,4 +23,12 @@ impl ConfigError {
             "Invalid value {value} for configuration {name}: {reason}"
         ))
     }
+
+    /// `Missing required configuration "<name>" which has no default value.`
+    #[must_use]
+    pub fn missing(name: &str) -> Self {
+        Self::new(format!(
+            "Missing required configuration \"{name}\" which has no default value."
+        ))
+    }
 }

@@ -1,6 +1,6 @@
 //! One configuration key: type, default, validator, documentation, place in a form.
 
-use crate::{ConfigValue, Validator};
+use crate::{ConfigValue, Recommender, Validator};
 
 /// The types of `ConfigDef.Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct ConfigKey {
     pub display_name: String,
     /// The keys whose validity or visibility depends on this one.
     pub dependents: Vec<String>,
+    /// Recommends values.
+    pub recommender: Option<Recommender>,
 }
 
 impl ConfigKey {
@@ -79,6 +81,7 @@ impl ConfigKey {
             width: Width::None,
             display_name: name.to_owned(),
             dependents: Vec::new(),
+            recommender: None,
         }
     }
 
@@ -120,10 +123,60 @@ impl ConfigKey {
         self
     }
 
+    /// Sets the recommender.
+    #[must_use]
+    pub fn recommender(mut self, recommender: Recommender) -> Self {
+        self.recommender = Some(recommender);
+        self
+    }
+
     /// Sets the dependents.
     #[must_use]
     pub fn dependents(mut self, names: &[&str]) -> Self {
         self.dependents = names.iter().map(|name| (*name).to_owned()).collect();
         self
+    }
+}
+
+impl ConfigType {
+    /// The name in Java and in REST.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "BOOLEAN",
+            Self::String => "STRING",
+            Self::Int => "INT",
+            Self::Short => "SHORT",
+            Self::Long => "LONG",
+            Self::Double => "DOUBLE",
+            Self::List => "LIST",
+            Self::Class => "CLASS",
+            Self::Password => "PASSWORD",
+        }
+    }
+}
+
+impl Importance {
+    /// The name in Java and in REST.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::High => "HIGH",
+            Self::Medium => "MEDIUM",
+            Self::Low => "LOW",
+        }
+    }
+}
+
+impl Width {
+    /// The name in Java and in REST.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "NONE",
+            Self::Short => "SHORT",
+            Self::Medium => "MEDIUM",
+            Self::Long => "LONG",
+        }
     }
 }

@@ -1,29 +1,24 @@
 //! A parsed configuration and its typed getters.
 
-use indexmap::IndexMap;
+use std::time::Duration;
 
-use crate::{ConfigDef, ConfigError, ConfigType, ConfigValue, Props};
+use crate::{ConfigDef, ConfigError, ConfigValue, ParsedValues, Props, Secret, parse_value};
 
 /// The parsed values of a [`ConfigDef`]; asking for a key that was not defined, or by another type,
 /// is a bug of the caller and answers with the type's empty value.
 #[derive(Clone, Debug, Default)]
 pub struct ParsedConfig {
-    values: IndexMap<String, ConfigValue>,
+    values: ParsedValues,
 }
 
 impl ParsedConfig {
     pub(crate) fn parse(def: &ConfigDef, props: &Props) -> Result<Self, ConfigError> {
-        let mut values = IndexMap::new();
+        let mut values = ParsedValues::new();
         for key in def.keys() {
             let value = match (props.get(&key.name), &key.default) {
-                (Some(text), _) => parse_text(&key.name, key.kind, text)?,
+                (Some(text), _) => parse_value(&key.name, key.kind, text)?,
                 (None, Some(default)) => default.clone(),
-                (None, None) => {
-                    return Err(ConfigError::new(format!(
-                        "Missing required configuration \"{}\" which has no default value.",
-                        key.name
-                    )));
-                }
+                (None, None) => return Err(ConfigError::missing(&key.name)),
             };
             if let Some(validator) = &key.validator {
                 validator.check(&key.name, &value)?;
@@ -42,10 +37,13 @@ impl ParsedConfig {
     /// A text, when set (`STRING` or `CLASS`).
     #[must_use]
     pub fn string(&self, name: &str) -> Option<&str> {
-        match self.get(name) {
-            Some(ConfigValue::String(text) | ConfigValue::Class(text)) => Some(text),
-            _ => None,
-        }
+        self.get(name).and_then(ConfigValue::as_str)
+    }
+
+    /// A text; empty when not set.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.string(name).unwrap_or_default().to_owned()
     }
 
     /// A boolean; false when not set.
@@ -65,6 +63,28 @@ impl ParsedConfig {
         }
     }
 
+    /// A double, when set.
+    #[must_use]
+    pub fn double(&self, name: &str) -> Option<f64> {
+        self.get(name).and_then(ConfigValue::as_f64)
+    }
+
+    /// A number of milliseconds; zero when negative or not set.
+    #[must_use]
+    pub fn millis(&self, name: &str) -> Duration {
+        let millis = self.integer(name).and_then(|n| u64::try_from(n).ok());
+        Duration::from_millis(millis.unwrap_or(0))
+    }
+
+    /// A secret, when set.
+    #[must_use]
+    pub fn password(&self, name: &str) -> Option<&Secret<String>> {
+        match self.get(name) {
+            Some(ConfigValue::Password(secret)) => Some(secret),
+            _ => None,
+        }
+    }
+
     /// A list; empty when not set.
     #[must_use]
     pub fn list(&self, name: &str) -> &[String] {
@@ -73,32 +93,4 @@ impl ParsedConfig {
             _ => &[],
         }
     }
-}
-
-fn parse_text(name: &str, kind: ConfigType, text: &str) -> Result<ConfigValue, ConfigError> {
-    let text = text.trim();
-    let number =
-        |what: &str| ConfigError::invalid(name, text, &format!("Not a number of type {what}"));
-    Ok(match kind {
-        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => ConfigValue::Boolean(true),
-        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => ConfigValue::Boolean(false),
-        ConfigType::Boolean => {
-            return Err(ConfigError::invalid(
-                name,
-                text,
-                "Expected value to be either true or false",
-            ));
-        }
-        ConfigType::String => ConfigValue::String(text.to_owned()),
-        ConfigType::Int => ConfigValue::Int(text.parse().map_err(|_| number("INT"))?),
-        ConfigType::Short => ConfigValue::Short(text.parse().map_err(|_| number("SHORT"))?),
-        ConfigType::Long => ConfigValue::Long(text.parse().map_err(|_| number("LONG"))?),
-        ConfigType::Double => ConfigValue::Double(text.parse().map_err(|_| number("DOUBLE"))?),
-        ConfigType::List if text.is_empty() => ConfigValue::List(Vec::new()),
-        ConfigType::List => {
-            ConfigValue::List(text.split(',').map(|item| item.trim().to_owned()).collect())
-        }
-        ConfigType::Class => ConfigValue::Class(text.to_owned()),
-        ConfigType::Password => ConfigValue::Password(crate::Secret::new(text.to_owned())),
-    })
 }
