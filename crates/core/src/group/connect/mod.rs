@@ -8,3 +8,6 @@ mod worker;
 
 pub use assignment::{ClusterView, LeaderState};
 pub use worker::{Assigned, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings};
+
+#[cfg(test)]
+mod tests;

@@ -26,3 +26,6 @@ pub use types::{
     Effect, Input, JoinAnswer, JoinRequest, LossReason, MemberMetadata, Node, OfferedProtocol,
     RequestId, Settings,
 };
+
+#[cfg(test)]
+mod tests;
