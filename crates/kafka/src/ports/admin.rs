@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::KafkaError;
+use super::{KafkaError, KafkaErrorKind};
 
 /// A topic to create.
 #[derive(Clone, Debug)]
@@ -81,6 +81,17 @@ pub struct ConsumerOffset {
     pub offset: i64,
 }
 
+/// A group as its coordinator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// The state, in Kafka's words; `Dead` for a group that is not there.
+    pub state: String,
+    /// `consumer`, `connect`, or "" for a group without members.
+    pub protocol_type: String,
+    /// The member ids.
+    pub members: Vec<String>,
+}
+
 /// Administers a cluster. Every call retries within the client's `default.api.timeout.ms`.
 #[async_trait]
 pub trait Admin: Send + Sync {
@@ -88,6 +99,11 @@ pub trait Admin: Send + Sync {
     async fn cluster_id(&self) -> Result<String, KafkaError>;
     /// Creates topics; one outcome per topic, in order.
     async fn create_topics(&self, topics: Vec<NewTopic>) -> Result<Vec<CreateOutcome>, KafkaError>;
+    /// Extends a topic to this total number of partitions.
+    async fn create_partitions(&self, topic: &str, total: i32) -> Result<(), KafkaError> {
+        let _ = total;
+        Err(unsupported(&format!("creating partitions of {topic}")))
+    }
     /// Deletes topics that are there.
     async fn delete_topics(&self, topics: &[String]) -> Result<(), KafkaError>;
     /// The topics that exist among these; never creates one.
@@ -96,7 +112,18 @@ pub trait Admin: Send + Sync {
     async fn list_topics(&self) -> Result<Vec<TopicInfo>, KafkaError>;
     /// A topic's configuration; empty when it may not be read.
     async fn topic_config(&self, topic: &str) -> Result<TopicConfig, KafkaError>;
-    /// Offsets of partitions.
+    /// Changes a topic's configuration key by key; `None` goes back to the default.
+    async fn alter_topic_config(
+        &self,
+        topic: &str,
+        changes: &BTreeMap<String, Option<String>>,
+    ) -> Result<(), KafkaError> {
+        let _ = changes;
+        Err(unsupported(&format!(
+            "changing the configuration of {topic}"
+        )))
+    }
+    /// Offsets of partitions; -1 where no record is at or after the timestamp.
     async fn list_offsets(
         &self,
         partitions: &[(Arc<str>, i32)],
@@ -119,6 +146,19 @@ pub trait Admin: Send + Sync {
         group: &str,
         partitions: &[(String, i32)],
     ) -> Result<(), KafkaError>;
+    /// Describes a group.
+    async fn describe_group(&self, group: &str) -> Result<GroupInfo, KafkaError> {
+        Err(unsupported(&format!("describing group {group}")))
+    }
     /// Deletes a group without members; a group that is not there is fine.
     async fn delete_group(&self, group: &str) -> Result<(), KafkaError>;
+}
+
+/// What an adapter without the call answers.
+fn unsupported(what: &str) -> KafkaError {
+    KafkaError::new(
+        KafkaErrorKind::Fatal,
+        format!("{what} is not available through this client"),
+    )
+    .class("org.apache.kafka.common.errors.UnsupportedVersionException")
 }

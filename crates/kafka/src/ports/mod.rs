@@ -8,7 +8,8 @@ mod group;
 mod producer;
 
 pub use admin::{
-    Admin, ConsumerOffset, CreateOutcome, Isolation, ListAt, NewTopic, TopicConfig, TopicInfo,
+    Admin, ConsumerOffset, CreateOutcome, GroupInfo, Isolation, ListAt, NewTopic, TopicConfig,
+    TopicInfo,
 };
 pub use clients::{ClientProps, KafkaClients};
 pub use error::{KafkaError, KafkaErrorKind};

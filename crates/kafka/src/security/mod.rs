@@ -1,0 +1,71 @@
+//! Security settings, parsed once from Java's client property names into one typed value.
+//!
+//! Answers to `org.apache.kafka.common.config.{SslConfigs, SaslConfigs}`. A JAAS line names no code here:
+//! it is parsed to a closed enum. What cannot be honoured is refused by its property name. Secrets have a
+//! type that cannot be printed.
+
+mod jaas;
+mod sasl;
+mod tls;
+
+pub use sasl::{OAuthBearer, Sasl, ScramHash};
+pub use tls::{Tls, TlsIdentity, Trust};
+
+pub(crate) use tls::client_config;
+
+use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
+
+/// How connections to brokers are protected; `None` twice is `PLAINTEXT`.
+#[derive(Debug)]
+pub struct Security {
+    /// TLS, for `SSL` and `SASL_SSL`.
+    pub tls: Option<Tls>,
+    /// The login, for `SASL_PLAINTEXT` and `SASL_SSL`.
+    pub sasl: Option<Sasl>,
+}
+
+impl Security {
+    /// Parses the `security.protocol`, `ssl.*` and `sasl.*` properties; reads the PEM files they name.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the property and the remedy, never its value when that may be a secret.
+    pub fn from_props(props: &ClientProps) -> Result<Self, KafkaError> {
+        let protocol = text(props, "security.protocol").unwrap_or("PLAINTEXT");
+        let (tls, sasl) = match protocol.to_ascii_uppercase().as_str() {
+            "PLAINTEXT" => (false, false),
+            "SSL" => (true, false),
+            "SASL_PLAINTEXT" => (false, true),
+            "SASL_SSL" => (true, true),
+            _ => {
+                return Err(refused(
+                    "security.protocol",
+                    "it must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
+                ));
+            }
+        };
+        Ok(Self {
+            tls: tls.then(|| Tls::from_props(props)).transpose()?,
+            sasl: sasl.then(|| Sasl::from_props(props)).transpose()?,
+        })
+    }
+}
+
+/// The text of a property; empty text counts as not set, as most of Java's security settings do.
+fn text<'a>(props: &'a ClientProps, name: &str) -> Option<&'a str> {
+    props
+        .get(name)
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
+/// A refusal that names the property and says what to do.
+fn refused(property: &str, remedy: &str) -> KafkaError {
+    KafkaError::new(
+        KafkaErrorKind::Config,
+        format!("invalid value for configuration {property}: {remedy}"),
+    )
+    .class("org.apache.kafka.common.config.ConfigException")
+}
+
+#[cfg(test)]
+mod tests;

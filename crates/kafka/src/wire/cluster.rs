@@ -1,0 +1,323 @@
+//! The brokers of a cluster: who they are, who leads what, and the connections to them.
+//!
+//! Connections are made when they are needed and kept until they end. Nothing here retries; callers do.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kafka_protocol::{
+    messages::{
+        MetadataRequest, MetadataResponse, TopicName, metadata_request::MetadataRequestTopic,
+    },
+    protocol::{Request, StrBytes},
+};
+use tokio::time::Instant;
+
+use super::{
+    codes,
+    connection::Connection,
+    settings::{Address, WireSettings},
+};
+use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
+
+/// Which of the connections to a broker: answers of one come in order, so what waits long has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    /// Everything that is answered at once.
+    Prompt,
+    /// Joins and syncs, which wait for other members.
+    Waiting,
+}
+
+/// Where a connection leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    /// A bootstrap server by its place in the list.
+    Bootstrap(usize),
+    /// A broker by its id.
+    Broker(i32),
+}
+
+#[derive(Default)]
+struct State {
+    brokers: BTreeMap<i32, Address>,
+    controller: Option<i32>,
+    leaders: HashMap<(String, i32), (i32, Instant)>,
+    connections: HashMap<(Peer, Lane), Arc<Connection>>,
+}
+
+/// A cluster as one client sees it.
+pub(crate) struct Cluster {
+    settings: WireSettings,
+    state: Mutex<State>,
+}
+
+impl Cluster {
+    /// A cluster that is not connected to yet.
+    pub(crate) fn new(props: &ClientProps) -> Result<Self, KafkaError> {
+        Ok(Self {
+            settings: WireSettings::from_props(props)?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The client's settings.
+    pub(crate) fn settings(&self) -> &WireSettings {
+        &self.settings
+    }
+
+    /// Sends to a broker.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        broker: i32,
+        lane: Lane,
+        make: impl FnOnce(i16) -> R,
+        timeout: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let connection = self.broker(broker, lane).await?;
+        connection.call(make, timeout).await
+    }
+
+    /// Sends to any broker.
+    pub(crate) async fn call_any<R: Request>(
+        &self,
+        make: impl FnOnce(i16) -> R,
+    ) -> Result<R::Response, KafkaError> {
+        let connection = self.any().await?;
+        connection.call(make, self.settings.request_timeout).await
+    }
+
+    /// Sends to the controller, or whom the brokers name as such.
+    pub(crate) async fn call_controller<R: Request>(
+        &self,
+        make: impl FnOnce(i16) -> R,
+    ) -> Result<R::Response, KafkaError> {
+        let known = self.lock().controller;
+        let controller = match known {
+            Some(id) => id,
+            None => {
+                self.metadata(Some(&[])).await?;
+                self.lock().controller.ok_or_else(|| {
+                    codes::error(5, "metadata", Some("the cluster has no controller now"))
+                })?
+            }
+        };
+        let timeout = self.settings.request_timeout;
+        let answer = self.call(controller, Lane::Prompt, make, timeout).await;
+        if answer.is_err() {
+            self.forget_controller();
+        }
+        answer
+    }
+
+    /// Asks anew who the controller is before the next request to it.
+    pub(crate) fn forget_controller(&self) {
+        self.lock().controller = None;
+    }
+
+    /// Fetches metadata of these topics (`None`: all); never creates one.
+    pub(crate) async fn metadata(
+        &self,
+        topics: Option<&[String]>,
+    ) -> Result<MetadataResponse, KafkaError> {
+        let topics = topics.map(|list| {
+            let one = |name: &String| {
+                let name = TopicName(StrBytes::from_string(name.clone()));
+                MetadataRequestTopic::default().with_name(Some(name))
+            };
+            list.iter().map(one).collect()
+        });
+        let answer = self
+            .call_any(|_| {
+                MetadataRequest::default()
+                    .with_topics(topics)
+                    .with_allow_auto_topic_creation(false)
+            })
+            .await?;
+        self.learn(&answer);
+        Ok(answer)
+    }
+
+    /// The leader of each partition; those that are not known or too old are asked for.
+    ///
+    /// # Errors
+    /// Retriable when a topic or its leader is not there.
+    pub(crate) async fn leaders(
+        &self,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<BTreeMap<i32, Vec<(Arc<str>, i32)>>, KafkaError> {
+        if let Ok(known) = self.known_leaders(partitions) {
+            return Ok(known);
+        }
+        let mut topics: Vec<String> = partitions.iter().map(|(t, _)| t.to_string()).collect();
+        topics.sort();
+        topics.dedup();
+        let answer = self.metadata(Some(&topics)).await?;
+        for topic in &answer.topics {
+            let name = topic.name.as_ref().map_or("", |name| name.as_str());
+            codes::check(topic.error_code, &format!("topic {name}"), None)?;
+        }
+        self.known_leaders(partitions)
+    }
+
+    /// Forgets who leads these partitions.
+    pub(crate) fn forget_leaders(&self, partitions: &[(Arc<str>, i32)]) {
+        let mut state = self.lock();
+        for (topic, partition) in partitions {
+            state.leaders.remove(&(topic.to_string(), *partition));
+        }
+    }
+
+    /// Remembers where a broker is.
+    pub(crate) fn learn_broker(&self, id: i32, host: &str, port: i32) {
+        let Ok(port) = u16::try_from(port) else {
+            return;
+        };
+        let address = Address {
+            host: host.to_owned(),
+            port,
+        };
+        let mut state = self.lock();
+        let moved = state
+            .brokers
+            .insert(id, address.clone())
+            .is_some_and(|old| old != address);
+        if moved {
+            state
+                .connections
+                .retain(|(peer, _), _| *peer != Peer::Broker(id));
+        }
+    }
+
+    fn known_leaders(
+        &self,
+        partitions: &[(Arc<str>, i32)],
+    ) -> Result<BTreeMap<i32, Vec<(Arc<str>, i32)>>, KafkaError> {
+        let state = self.lock();
+        let mut by_leader: BTreeMap<i32, Vec<(Arc<str>, i32)>> = BTreeMap::new();
+        for (topic, partition) in partitions {
+            match state.leaders.get(&(topic.to_string(), *partition)) {
+                Some((leader, at)) if at.elapsed() < self.settings.metadata_age => {
+                    let list = by_leader.entry(*leader).or_default();
+                    list.push((Arc::clone(topic), *partition));
+                }
+                _ => return Err(codes::error(5, &format!("{topic}-{partition}"), None)),
+            }
+        }
+        Ok(by_leader)
+    }
+
+    fn learn(&self, answer: &MetadataResponse) {
+        for broker in &answer.brokers {
+            self.learn_broker(broker.node_id.0, broker.host.as_str(), broker.port);
+        }
+        let mut state = self.lock();
+        state.controller = Some(answer.controller_id.0).filter(|id| *id >= 0);
+        let now = Instant::now();
+        for topic in &answer.topics {
+            let Some(name) = &topic.name else { continue };
+            for partition in &topic.partitions {
+                let key = (name.to_string(), partition.partition_index);
+                if partition.leader_id.0 >= 0 {
+                    state.leaders.insert(key, (partition.leader_id.0, now));
+                } else {
+                    state.leaders.remove(&key);
+                }
+            }
+        }
+    }
+
+    async fn broker(&self, id: i32, lane: Lane) -> Result<Arc<Connection>, KafkaError> {
+        let peer = Peer::Broker(id);
+        if let Some(connection) = self.open_already(peer, lane) {
+            return Ok(connection);
+        }
+        let mut address = self.lock().brokers.get(&id).cloned();
+        if address.is_none() {
+            self.metadata(Some(&[])).await?;
+            address = self.lock().brokers.get(&id).cloned();
+        }
+        let address =
+            address.ok_or_else(|| codes::error(8, &format!("broker {id}"), None).retry())?;
+        self.open(peer, lane, &address).await
+    }
+
+    async fn any(&self) -> Result<Arc<Connection>, KafkaError> {
+        let (open, mut peers) = {
+            let state = self.lock();
+            let open = state
+                .connections
+                .iter()
+                .find(|((_, lane), c)| *lane == Lane::Prompt && c.is_usable())
+                .map(|(_, connection)| Arc::clone(connection));
+            let peers: Vec<(Peer, Address)> = state
+                .brokers
+                .iter()
+                .map(|(id, address)| (Peer::Broker(*id), address.clone()))
+                .collect();
+            (open, peers)
+        };
+        if let Some(open) = open {
+            return Ok(open);
+        }
+        let turn = |list: &mut Vec<(Peer, Address)>| {
+            let len = list.len().max(1);
+            list.rotate_left(rand::random_range(0..len));
+        };
+        turn(&mut peers);
+        let mut bootstrap: Vec<(Peer, Address)> = self
+            .settings
+            .bootstrap
+            .iter()
+            .enumerate()
+            .map(|(at, address)| (Peer::Bootstrap(at), address.clone()))
+            .collect();
+        turn(&mut bootstrap);
+        peers.append(&mut bootstrap);
+        let mut last = codes::error(8, "bootstrap.servers", None);
+        for (peer, address) in peers {
+            match self.open(peer, Lane::Prompt, &address).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.is_retriable() => last = error,
+                // A refused login is refused everywhere.
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    fn open_already(&self, peer: Peer, lane: Lane) -> Option<Arc<Connection>> {
+        let state = self.lock();
+        let connection = state.connections.get(&(peer, lane))?;
+        connection.is_usable().then(|| Arc::clone(connection))
+    }
+
+    async fn open(
+        &self,
+        peer: Peer,
+        lane: Lane,
+        address: &Address,
+    ) -> Result<Arc<Connection>, KafkaError> {
+        let connection = Arc::new(Connection::open(&self.settings, address).await?);
+        // Two callers may have connected at the same time: the later one is kept, the other serves its caller.
+        self.lock()
+            .connections
+            .insert((peer, lane), Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KafkaError {
+    /// The same error, worth another attempt.
+    fn retry(mut self) -> Self {
+        self.kind = KafkaErrorKind::Retriable;
+        self
+    }
+}

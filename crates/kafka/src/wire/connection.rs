@@ -1,0 +1,346 @@
+//! One connection to a broker: frames, correlation ids, negotiated versions, timeouts.
+//!
+//! A request that was handed to the socket and not answered ends as *unknown*, never as failed. The broker
+//! answers the requests of a connection in order, so a join that waits for a rebalance holds up what is sent
+//! after it: the group channel uses a second connection for heartbeats.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
+    protocol::{Decodable as _, Encodable as _, HeaderVersion, Request, StrBytes},
+};
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
+
+use super::{
+    codes::{self, TIMEOUT_CLASS},
+    sasl,
+    settings::{Address, WireSettings},
+};
+use crate::ports::{KafkaError, KafkaErrorKind};
+
+/// The largest answer that is read. Java's limit for what a client receives is of the same order.
+const RESPONSE_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Requests that wait for the socket; callers beyond wait.
+const QUEUED_MAX: usize = 64;
+/// An answer to ApiVersions is understood in version 3 by every broker since 2.4.
+const API_VERSIONS: i16 = 3;
+/// The part of a login's lifetime after which a connection is replaced (KIP-368).
+const LIFETIME_USED: f64 = 0.85;
+
+const NETWORK_CLASS: &str = "org.apache.kafka.common.errors.DisconnectException";
+
+/// Who waits for which answer; `None` once the connection has ended, so that nobody waits in vain.
+type Pending = Arc<Mutex<Option<HashMap<i32, oneshot::Sender<Bytes>>>>>;
+
+/// A logged-in connection.
+pub(crate) struct Connection {
+    address: Address,
+    client_id: StrBytes,
+    outgoing: mpsc::Sender<Bytes>,
+    pending: Pending,
+    correlation: AtomicI32,
+    versions: HashMap<i16, (i16, i16)>,
+    expires: Option<Instant>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Connection {
+    /// Connects, negotiates versions and logs in.
+    pub(crate) async fn open(
+        settings: &WireSettings,
+        address: &Address,
+    ) -> Result<Self, KafkaError> {
+        match tokio::time::timeout(settings.connect_timeout, Self::set_up(settings, address)).await
+        {
+            Ok(done) => done,
+            Err(_) => Err(retriable(format!(
+                "connection to {address} was not set up within {:?}",
+                settings.connect_timeout
+            ))
+            .class(TIMEOUT_CLASS)),
+        }
+    }
+
+    async fn set_up(settings: &WireSettings, address: &Address) -> Result<Self, KafkaError> {
+        let host = (address.host.as_str(), address.port);
+        let failed =
+            |error: std::io::Error| retriable(format!("connection to {address} failed: {error}"));
+        let stream = TcpStream::connect(host).await.map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        let client_id = StrBytes::from_string(settings.client_id.clone());
+        let mut connection = match &settings.tls {
+            None => Self::over(address.clone(), client_id, stream),
+            Some(connector) => {
+                let name = ServerName::try_from(address.host.clone())
+                    .map_err(|error| retriable(format!("connection to {address}: {error}")))?;
+                let stream = connector.connect(name, stream).await.map_err(|error| {
+                    KafkaError::new(
+                        KafkaErrorKind::Unauthorized,
+                        format!("TLS handshake with {address} failed: {error}"),
+                    )
+                    .class("org.apache.kafka.common.errors.SslAuthenticationException")
+                })?;
+                Self::over(address.clone(), client_id, stream)
+            }
+        };
+        connection.negotiate(settings.request_timeout).await?;
+        if let Some(login) = &settings.security.sasl {
+            let lifetime = sasl::log_in(&connection, login, settings.request_timeout).await?;
+            connection.expires = lifetime.map(|l| Instant::now() + l.mul_f64(LIFETIME_USED));
+        }
+        Ok(connection)
+    }
+
+    fn over<S>(address: Address, client_id: StrBytes, stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (reader, writer) = tokio::io::split(stream);
+        let (outgoing, queue) = mpsc::channel(QUEUED_MAX);
+        let pending = Arc::new(Mutex::new(Some(HashMap::new())));
+        let tasks = [
+            tokio::spawn(read_loop(reader, Arc::clone(&pending))),
+            tokio::spawn(write_loop(writer, queue, Arc::clone(&pending))),
+        ];
+        Self {
+            address,
+            client_id,
+            outgoing,
+            pending,
+            correlation: AtomicI32::new(0),
+            versions: HashMap::new(),
+            expires: None,
+            tasks,
+        }
+    }
+
+    async fn negotiate(&mut self, timeout: Duration) -> Result<(), KafkaError> {
+        let request = ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str("milena"))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
+        let answer = self.exchange(&request, API_VERSIONS, timeout).await?;
+        codes::check(answer.error_code, "apiVersions", None)?;
+        self.versions = answer
+            .api_keys
+            .iter()
+            .map(|api| (api.api_key, (api.min_version, api.max_version)))
+            .collect();
+        Ok(())
+    }
+
+    /// The highest version that both sides know.
+    pub(crate) fn version<R: Request>(&self) -> Option<i16> {
+        let &(min, max) = self.versions.get(&R::KEY)?;
+        let version = max.min(R::VERSIONS.max);
+        (version >= min && version >= R::VERSIONS.min).then_some(version)
+    }
+
+    /// Whether requests may be sent: not closed by either side, the login not about to end.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.lock().is_some() && self.expires.is_none_or(|end| Instant::now() < end)
+    }
+
+    /// Sends the request made for the negotiated version and waits for the answer.
+    ///
+    /// # Errors
+    /// `Unknown` when it was sent and not answered, `Retriable` when it was not sent.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        make: impl FnOnce(i16) -> R,
+        timeout: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let version = self.version::<R>().ok_or_else(|| {
+            let text = format!(
+                "broker {} does not know API {} in a version that we know",
+                self.address,
+                R::KEY
+            );
+            codes::error(codes::UNSUPPORTED_VERSION, "request", Some(&text))
+        })?;
+        self.exchange(&make(version), version, timeout).await
+    }
+
+    async fn exchange<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let correlation = self.correlation.fetch_add(1, Ordering::Relaxed);
+        let frame = self.frame(request, version, correlation)?;
+        let (reply, answer) = oneshot::channel();
+        let closed = || retriable(format!("connection to {} is closed", self.address));
+        match self.lock().as_mut() {
+            Some(pending) => drop(pending.insert(correlation, reply)),
+            None => return Err(closed()),
+        }
+        if self.outgoing.send(frame).await.is_err() {
+            return Err(closed());
+        }
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(bytes)) => self.decode::<R>(bytes, version),
+            Ok(Err(_)) => Err(KafkaError::new(
+                KafkaErrorKind::Unknown,
+                format!("connection to {} was lost before the answer", self.address),
+            )
+            .class(NETWORK_CLASS)),
+            Err(_) => {
+                // An answer that comes later must not be taken for that of another request.
+                self.close();
+                Err(KafkaError::new(
+                    KafkaErrorKind::Unknown,
+                    format!("no answer from {} within {timeout:?}", self.address),
+                )
+                .class(TIMEOUT_CLASS))
+            }
+        }
+    }
+
+    fn frame<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        correlation: i32,
+    ) -> Result<Bytes, KafkaError> {
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(correlation)
+            .with_client_id(Some(self.client_id.clone()));
+        let mut buffer = BytesMut::new();
+        buffer.put_i32(0);
+        let coded = header
+            .encode(&mut buffer, R::header_version(version))
+            .and_then(|()| request.encode(&mut buffer, version));
+        let length = i32::try_from(buffer.len() - 4);
+        let (Ok(()), Ok(length)) = (coded, length) else {
+            return Err(KafkaError::new(
+                KafkaErrorKind::Fatal,
+                format!(
+                    "request of API {} cannot be encoded in version {version}",
+                    R::KEY
+                ),
+            ));
+        };
+        if let Some(prefix) = buffer.first_chunk_mut::<4>() {
+            *prefix = length.to_be_bytes();
+        }
+        Ok(buffer.freeze())
+    }
+
+    fn decode<R: Request>(&self, bytes: Bytes, version: i16) -> Result<R::Response, KafkaError> {
+        let mut bytes = bytes;
+        let header = R::Response::header_version(version);
+        ResponseHeader::decode(&mut bytes, header)
+            .and_then(|_| R::Response::decode(&mut bytes, version))
+            .map_err(|error| {
+                self.close();
+                // The broker did act on it.
+                KafkaError::new(
+                    KafkaErrorKind::Unknown,
+                    format!(
+                        "answer of {} to API {} in version {version} is malformed: {error}",
+                        self.address,
+                        R::KEY
+                    ),
+                )
+            })
+    }
+
+    /// Ends the connection; what waits for an answer ends as unknown.
+    pub(crate) fn close(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<HashMap<i32, oneshot::Sender<Bytes>>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end(pending: &Pending) {
+    *pending.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+fn retriable(message: String) -> KafkaError {
+    KafkaError::new(KafkaErrorKind::Retriable, message).class(NETWORK_CLASS)
+}
+
+async fn read_loop<S: AsyncRead + Unpin>(mut stream: S, pending: Pending) {
+    while let Ok(length) = stream.read_i32().await {
+        let Ok(length) = usize::try_from(length) else {
+            break;
+        };
+        if !(4..=RESPONSE_BYTES_MAX).contains(&length) {
+            tracing::warn!(length, "an answer of impossible size ends the connection");
+            break;
+        }
+        // Grows as bytes arrive: a length alone must not make us allocate.
+        let mut frame = Vec::new();
+        match (&mut stream)
+            .take(length as u64)
+            .read_to_end(&mut frame)
+            .await
+        {
+            Ok(read) if read == length => {}
+            _ => break,
+        }
+        let Some(correlation) = frame.first_chunk::<4>().map(|b| i32::from_be_bytes(*b)) else {
+            break;
+        };
+        let waiting = pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .and_then(|pending| pending.remove(&correlation));
+        match waiting {
+            // The caller may have gone.
+            Some(reply) => drop(reply.send(Bytes::from(frame))),
+            None => {
+                tracing::warn!(
+                    correlation,
+                    "an answer nobody asked for ends the connection"
+                );
+                break;
+            }
+        }
+    }
+    end(&pending);
+}
+
+async fn write_loop<S: AsyncWrite + Unpin>(
+    mut stream: S,
+    mut queue: mpsc::Receiver<Bytes>,
+    pending: Pending,
+) {
+    while let Some(frame) = queue.recv().await {
+        if stream.write_all(&frame).await.is_err() || stream.flush().await.is_err() {
+            break;
+        }
+    }
+    end(&pending);
+}

@@ -1,0 +1,20 @@
+//! An own small client over the `kafka-protocol` codec: what the control plane needs and no more.
+//!
+//! Connections with TLS, SASL and version negotiation ([`connection`]), brokers found and remembered
+//! ([`cluster`]), the group channel and the admin client on top. It holds no policy: what an answer means for
+//! a worker is decided in `milena-core`. It never retries a request whose repetition would not be harmless.
+
+mod admin;
+mod cluster;
+mod codes;
+mod connection;
+mod group;
+mod lookup;
+mod retry;
+mod sasl;
+mod scram;
+mod settings;
+
+pub(crate) use admin::WireAdmin;
+pub(crate) use cluster::Cluster;
+pub(crate) use group::WireGroup;
