@@ -49,6 +49,9 @@ struct State {
     connections: HashMap<(Peer, Lane), Arc<Connection>>,
 }
 
+/// Partitions by the broker that leads them.
+pub(crate) type ByLeader = BTreeMap<i32, Vec<(Arc<str>, i32)>>;
+
 /// A cluster as one client sees it.
 pub(crate) struct Cluster {
     settings: WireSettings,
@@ -148,7 +151,7 @@ impl Cluster {
     pub(crate) async fn leaders(
         &self,
         partitions: &[(Arc<str>, i32)],
-    ) -> Result<BTreeMap<i32, Vec<(Arc<str>, i32)>>, KafkaError> {
+    ) -> Result<ByLeader, KafkaError> {
         if let Ok(known) = self.known_leaders(partitions) {
             return Ok(known);
         }
@@ -192,12 +195,9 @@ impl Cluster {
         }
     }
 
-    fn known_leaders(
-        &self,
-        partitions: &[(Arc<str>, i32)],
-    ) -> Result<BTreeMap<i32, Vec<(Arc<str>, i32)>>, KafkaError> {
+    fn known_leaders(&self, partitions: &[(Arc<str>, i32)]) -> Result<ByLeader, KafkaError> {
         let state = self.lock();
-        let mut by_leader: BTreeMap<i32, Vec<(Arc<str>, i32)>> = BTreeMap::new();
+        let mut by_leader: ByLeader = BTreeMap::new();
         for (topic, partition) in partitions {
             match state.leaders.get(&(topic.to_string(), *partition)) {
                 Some((leader, at)) if at.elapsed() < self.settings.metadata_age => {

@@ -35,8 +35,8 @@ use super::{
     lookup::CoordinatorOf,
 };
 use crate::ports::{
-    GroupChannel, GroupErrorCode, GroupMember, GroupOffset, JoinRequest, JoinResponse, KafkaError,
-    SyncRequest,
+    GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, JoinRequest,
+    JoinResponse, KafkaError, SyncRequest,
 };
 
 /// What a join may take beyond the rebalance timeout (as Java's coordinator client allows).
@@ -130,11 +130,11 @@ impl WireGroup {
 
 #[async_trait]
 impl GroupChannel for WireGroup {
-    async fn find_coordinator(&self) -> Result<(), KafkaError> {
+    async fn find_coordinator(&self) -> Result<GroupCoordinator, KafkaError> {
         let of = CoordinatorOf::Group(&self.group);
         let found = self.cluster.find_coordinator(of).await?;
-        self.coordinator.store(found, Ordering::Release);
-        Ok(())
+        self.coordinator.store(found.id, Ordering::Release);
+        Ok(found)
     }
 
     async fn join(&self, request: JoinRequest) -> Result<JoinResponse, KafkaError> {

@@ -3,7 +3,7 @@
 use kafka_protocol::{messages::FindCoordinatorRequest, protocol::StrBytes};
 
 use super::{cluster::Cluster, codes};
-use crate::ports::KafkaError;
+use crate::ports::{GroupCoordinator, KafkaError};
 
 /// What a coordinator keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,10 @@ pub(crate) enum CoordinatorOf<'a> {
 
 impl Cluster {
     /// Asks for the broker that coordinates this.
-    pub(crate) async fn find_coordinator(&self, of: CoordinatorOf<'_>) -> Result<i32, KafkaError> {
+    pub(crate) async fn find_coordinator(
+        &self,
+        of: CoordinatorOf<'_>,
+    ) -> Result<GroupCoordinator, KafkaError> {
         let (key_type, key) = match of {
             CoordinatorOf::Group(group) => (0, group),
             CoordinatorOf::Transaction(id) => (1, id),
@@ -36,12 +39,19 @@ impl Cluster {
         if let Some(found) = answer.coordinators.first() {
             let said = found.error_message.as_ref().map(|text| text.as_str());
             codes::check(found.error_code, &what, said)?;
-            self.learn_broker(found.node_id.0, found.host.as_str(), found.port);
-            return Ok(found.node_id.0);
+            return Ok(self.found(found.node_id.0, found.host.as_str(), found.port));
         }
         let said = answer.error_message.as_ref().map(|text| text.as_str());
         codes::check(answer.error_code, &what, said)?;
-        self.learn_broker(answer.node_id.0, answer.host.as_str(), answer.port);
-        Ok(answer.node_id.0)
+        Ok(self.found(answer.node_id.0, answer.host.as_str(), answer.port))
+    }
+
+    fn found(&self, id: i32, host: &str, port: i32) -> GroupCoordinator {
+        self.learn_broker(id, host, port);
+        GroupCoordinator {
+            id,
+            host: host.to_owned(),
+            port,
+        }
     }
 }

@@ -26,7 +26,7 @@ impl WireAdmin {
 
     async fn fence_once(&self, id: &str, within: Duration) -> Result<(), KafkaError> {
         let of = CoordinatorOf::Transaction(id);
-        let coordinator = self.cluster.find_coordinator(of).await?;
+        let coordinator = self.cluster.find_coordinator(of).await?.id;
         let millis = i32::try_from(within.as_millis()).unwrap_or(i32::MAX);
         let request = InitProducerIdRequest::default()
             .with_transactional_id(Some(TransactionalId(text(id))))

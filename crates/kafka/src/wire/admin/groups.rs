@@ -26,7 +26,7 @@ impl WireAdmin {
         make: impl FnOnce(i16) -> R,
     ) -> Result<R::Response, KafkaError> {
         let of = CoordinatorOf::Group(group);
-        let coordinator = self.cluster.find_coordinator(of).await?;
+        let coordinator = self.cluster.find_coordinator(of).await?.id;
         let timeout = self.cluster.settings().request_timeout;
         self.cluster
             .call(coordinator, Lane::Prompt, make, timeout)
