@@ -1,0 +1,89 @@
+//! The source offsets in their topic, as tasks see them (`KafkaOffsetBackingStore`, spec `distributed.md` 1.6).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use milena_api::ConnectError;
+use milena_core::offsets::OffsetStore;
+use milena_data::SourceMap;
+use tokio::sync::OnceCell;
+use tracing::warn;
+
+use super::{
+    appender::{Appender, Entry},
+    topic_log::TopicLog,
+};
+use crate::task::{OffsetWrite, SourceOffsets};
+
+/// What has been read of the offsets topic.
+pub(super) type SharedOffsets = Arc<Mutex<OffsetStore>>;
+
+/// The worker's offsets topic.
+pub(super) struct KafkaOffsets {
+    pub(super) topic: Arc<str>,
+    pub(super) store: SharedOffsets,
+    /// Set when the topic has been opened; tasks start later.
+    pub(super) log: OnceCell<(TopicLog, Appender)>,
+}
+
+/// Takes up a record of the offsets topic.
+pub(super) fn apply(store: &SharedOffsets, key: Option<&[u8]>, value: Option<&[u8]>) {
+    let Some(key) = key else {
+        return;
+    };
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = store.apply(key, value) {
+        warn!(%error, "offsets topic: passing over a record");
+    }
+}
+
+impl KafkaOffsets {
+    fn open(&self) -> Result<&(TopicLog, Appender), ConnectError> {
+        self.log
+            .get()
+            .ok_or_else(|| ConnectError::connect("the offsets topic is not open yet"))
+    }
+
+    /// Reads the topic to its end.
+    pub(super) async fn catch_up(&self) -> Result<(), ConnectError> {
+        match self.open()?.0.read_to_end().await {
+            true => Ok(()),
+            false => Err(ConnectError::connect("Failed to read to end of offsets topic")),
+        }
+    }
+}
+
+#[async_trait]
+impl SourceOffsets for KafkaOffsets {
+    async fn read(
+        &self,
+        connector: &str,
+        partitions: &[SourceMap],
+    ) -> Result<Vec<Option<SourceMap>>, ConnectError> {
+        self.catch_up().await?;
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = |partition| store.offset(connector, partition).cloned();
+        Ok(partitions.iter().map(offset).collect())
+    }
+
+    async fn write(&self, entries: Vec<OffsetWrite>) -> Result<(), ConnectError> {
+        let entries = entries.into_iter().map(|entry| Entry {
+            key: entry.key,
+            value: entry.value,
+        });
+        let (_, appender) = self.open()?;
+        let written = appender.append(&self.topic, None, entries.collect()).await;
+        written.map_err(|error| ConnectError::of(error.class, error.message))
+    }
+
+    fn stored_key(&self, connector: &str, partition: &SourceMap) -> Option<Bytes> {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = store.stored_key(connector, Some(partition))?;
+        Some(Bytes::copy_from_slice(key))
+    }
+
+    fn topic(&self) -> Option<&str> {
+        Some(&self.topic)
+    }
+}

@@ -1,0 +1,190 @@
+//! Reads an internal topic for ever, and to its end when asked (`KafkaBasedLog`, spec `distributed.md` 1.3).
+//!
+//! Records go in order to one callback; a read to the end is answered only after every record up to the end
+//! at that time went there. It decides nothing about the records.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use milena_kafka::ports::{
+    Admin, Fetcher, InRecord, Isolation, KafkaError, ListAt, PartitionBatch, StartAt,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use tracing::warn;
+
+/// How long a poll waits for records; a request interrupts it.
+const POLL: Duration = Duration::from_secs(1);
+/// The pause after a failed poll or listing.
+const RETRY: Duration = Duration::from_millis(100);
+/// Requests that may wait for one pass.
+const REQUESTS: usize = 64;
+
+/// Takes records as they are read.
+pub(super) type OnRecords = Box<dyn FnMut(Vec<InRecord>) + Send>;
+
+type Waiter = oneshot::Sender<()>;
+
+/// A topic that is being read.
+pub(super) struct TopicLog {
+    requests: mpsc::Sender<Waiter>,
+    reader: JoinHandle<()>,
+}
+
+impl TopicLog {
+    /// Begins to read all partitions from their beginnings.
+    pub(super) async fn open(
+        topic: Arc<str>,
+        partitions: Vec<i32>,
+        mut fetcher: Box<dyn Fetcher>,
+        admin: Arc<dyn Admin>,
+        on_records: OnRecords,
+    ) -> Result<Self, KafkaError> {
+        let assignment = partitions
+            .iter()
+            .map(|partition| (Arc::clone(&topic), *partition, Some(StartAt::Earliest)));
+        fetcher.assign(assignment.collect()).await?;
+        let (requests, receiver) = mpsc::channel(REQUESTS);
+        let reader = Reader {
+            positions: partitions.iter().map(|p| (*p, 0)).collect(),
+            topic,
+            fetcher,
+            admin,
+            on_records,
+            requests: receiver,
+            waiters: Vec::new(),
+        };
+        Ok(Self {
+            requests,
+            reader: tokio::spawn(reader.run()),
+        })
+    }
+
+    /// Resolves when everything that is in the topic now has been read; `false`: the reader is gone.
+    pub(super) async fn read_to_end(&self) -> bool {
+        let (done, read) = oneshot::channel();
+        self.requests.send(done).await.is_ok() && read.await.is_ok()
+    }
+
+    /// Ends the reader.
+    pub(super) fn close(&self) {
+        self.reader.abort();
+    }
+}
+
+impl Drop for TopicLog {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+struct Reader {
+    topic: Arc<str>,
+    fetcher: Box<dyn Fetcher>,
+    admin: Arc<dyn Admin>,
+    on_records: OnRecords,
+    requests: mpsc::Receiver<Waiter>,
+    positions: BTreeMap<i32, i64>,
+    /// Passes under way: the ends to reach, and who waits.
+    waiters: Vec<(BTreeMap<i32, i64>, Vec<Waiter>)>,
+}
+
+impl Reader {
+    async fn run(mut self) {
+        loop {
+            let waiting = !self.waiters.is_empty();
+            tokio::select! {
+                biased;
+                request = self.requests.recv() => match request {
+                    Some(waiter) => self.begin_pass(waiter).await,
+                    None => break,
+                },
+                polled = self.fetcher.poll(if waiting { RETRY } else { POLL }) => match polled {
+                    Ok(batches) => self.take(batches),
+                    Err(error) => {
+                        warn!(topic = %self.topic, %error, "reading an internal topic failed; going on");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                },
+            }
+            if !self.waiters.is_empty() {
+                self.finish_passes().await;
+            }
+        }
+        self.fetcher.close().await;
+    }
+
+    /// Lists the ends for everybody who asked by now. The end is that of the log, not of what is committed:
+    /// a reader cannot miss a transaction that is still open.
+    async fn begin_pass(&mut self, first: Waiter) {
+        let mut waiters = vec![first];
+        while let Ok(waiter) = self.requests.try_recv() {
+            waiters.push(waiter);
+        }
+        let partitions: Vec<_> = self
+            .positions
+            .keys()
+            .map(|partition| (Arc::clone(&self.topic), *partition))
+            .collect();
+        loop {
+            let ends = self
+                .admin
+                .list_offsets(&partitions, ListAt::Latest, Isolation::ReadUncommitted)
+                .await;
+            match ends {
+                Ok(ends) => {
+                    let ends = ends.into_iter().map(|((_, p), end)| (p, end)).collect();
+                    self.waiters.push((ends, waiters));
+                    return;
+                }
+                Err(error) => {
+                    waiters.retain(|waiter| !waiter.is_closed());
+                    if waiters.is_empty() {
+                        return;
+                    }
+                    warn!(topic = %self.topic, %error, "listing the ends of an internal topic failed; trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, batches: Vec<PartitionBatch>) {
+        for batch in batches {
+            self.positions.insert(batch.partition, batch.next_offset);
+            if !batch.records.is_empty() {
+                (self.on_records)(batch.records);
+            }
+        }
+    }
+
+    async fn finish_passes(&mut self) {
+        // Markers and compacted records move the position without a record.
+        let behind: Vec<i32> = self
+            .waiters
+            .iter()
+            .flat_map(|(ends, _)| ends)
+            .filter(|(partition, end)| self.positions.get(partition).is_none_or(|at| at < end))
+            .map(|(partition, _)| *partition)
+            .collect();
+        for partition in behind {
+            if let Ok(position) = self.fetcher.position(&self.topic, partition).await {
+                self.positions.insert(partition, position);
+            }
+        }
+        let positions = &self.positions;
+        let reached = |ends: &BTreeMap<i32, i64>| {
+            ends.iter()
+                .all(|(partition, end)| positions.get(partition).is_some_and(|at| at >= end))
+        };
+        let (done, rest) = std::mem::take(&mut self.waiters)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(ends, _)| reached(ends));
+        self.waiters = rest;
+        for waiter in done.into_iter().flat_map(|(_, waiters)| waiters) {
+            // Whoever asked may have given up.
+            let _ = waiter.send(());
+        }
+    }
+}
