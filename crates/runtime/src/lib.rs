@@ -5,3 +5,4 @@
 
 pub mod group_net;
 pub mod task;
+pub mod worker;

@@ -184,6 +184,12 @@ impl DistributedHerder {
         self.group.is_leader()
     }
 
+    /// Whether the start-up is complete: the topics are read and the group is joined.
+    #[must_use]
+    pub fn has_joined(&self) -> bool {
+        self.is_ready() && self.group.is_stable()
+    }
+
     /// What is wanted or still runs here; for checks of invariants.
     #[must_use]
     pub fn present(&self) -> Work {

@@ -60,6 +60,8 @@ pub enum InstanceEffect {
         connector_config: Arc<RawProps>,
         /// The task's configuration as stored.
         task_config: Arc<RawProps>,
+        /// The generation of the task set it is of.
+        generation: Option<u32>,
         /// STARTED or PAUSED.
         target: TargetState,
     },
@@ -427,6 +429,7 @@ impl LocalWork {
                         incarnation,
                         connector_config: Arc::clone(connector_config),
                         task_config: Arc::clone(task_config),
+                        generation: cluster.generation(id.connector.as_str()),
                         target,
                     });
                 }

@@ -26,7 +26,14 @@ pub(super) struct Entry {
 #[derive(Default)]
 struct Waiting {
     /// By the batch's number: how many are missing, the first failure, and who waits.
-    batches: BTreeMap<u64, (usize, Option<KafkaError>, oneshot::Sender<Result<(), KafkaError>>)>,
+    batches: BTreeMap<
+        u64,
+        (
+            usize,
+            Option<KafkaError>,
+            oneshot::Sender<Result<(), KafkaError>>,
+        ),
+    >,
 }
 
 /// A ticket is the number of its batch.

@@ -132,7 +132,10 @@ pub(super) fn connector_admin(worker: &Props, connector: &Props, client_id: &str
     let mut props = base(worker, client_id);
     for (layer, prefix) in [(worker, "admin."), (connector, "admin.override.")] {
         for (key, value) in layer {
-            if let Some(name) = key.strip_prefix(prefix).filter(|n| !n.starts_with("override.")) {
+            if let Some(name) = key
+                .strip_prefix(prefix)
+                .filter(|n| !n.starts_with("override."))
+            {
                 props.insert(name.to_owned(), value.clone());
             }
         }

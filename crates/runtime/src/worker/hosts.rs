@@ -23,7 +23,6 @@ use crate::task::TaskWorld;
 pub(super) enum News {
     ConfigRecords(Vec<TopicRecord>),
     StatusRecords(Vec<TopicRecord>),
-    Loaded,
     Network(milena_core::group::membership::Input),
     Connector {
         name: ConnectorName,

@@ -63,7 +63,9 @@ pub enum InternalTopicError {
         partitions: usize,
     },
     /// Two of the three settings name one topic.
-    #[error("the topic {topic:?} is used for two purposes; each internal topic needs a topic of its own")]
+    #[error(
+        "the topic {topic:?} is used for two purposes; each internal topic needs a topic of its own"
+    )]
     Shared {
         /// The topic.
         topic: String,
@@ -84,7 +86,7 @@ pub enum InternalTopicError {
 ///
 /// # Errors
 /// A topic cannot be used; the text names it and the remedy.
-pub async fn prepare_internal_topics(
+pub(super) async fn prepare_internal_topics(
     admin: &Arc<dyn Admin>,
     topics: &[&InternalTopic],
 ) -> Result<Vec<Vec<i32>>, InternalTopicError> {
@@ -222,7 +224,10 @@ async fn describe(
         };
         let name = [topic.name.clone()];
         let found = match admin.describe_topics(&name).await {
-            Ok(found) => found.into_iter().next().filter(|t| !t.partitions.is_empty()),
+            Ok(found) => found
+                .into_iter()
+                .next()
+                .filter(|t| !t.partitions.is_empty()),
             Err(error) if error.is_retriable() && Instant::now() < give_up => None,
             Err(error) => return Err(unreachable(error)),
         };
@@ -238,7 +243,10 @@ async fn describe(
             return Ok(found.partitions);
         }
         if Instant::now() >= give_up {
-            let text = format!("Could not look up partition metadata for topic '{}'", topic.name);
+            let text = format!(
+                "Could not look up partition metadata for topic '{}'",
+                topic.name
+            );
             let kind = milena_kafka::ports::KafkaErrorKind::Retriable;
             return Err(unreachable(KafkaError::new(kind, text)));
         }

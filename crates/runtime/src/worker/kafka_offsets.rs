@@ -49,7 +49,9 @@ impl KafkaOffsets {
     pub(super) async fn catch_up(&self) -> Result<(), ConnectError> {
         match self.open()?.0.read_to_end().await {
             true => Ok(()),
-            false => Err(ConnectError::connect("Failed to read to end of offsets topic")),
+            false => Err(ConnectError::connect(
+                "Failed to read to end of offsets topic",
+            )),
         }
     }
 }

@@ -16,12 +16,8 @@ use rand::RngCore;
 use tracing::warn;
 
 use super::{
-    Validation, client_props,
-    config_writer::ConfigWriter,
-    hosts::{Hosts, News},
-    shell::Surroundings,
-    status_writer::StatusWriter,
-    topic_log::TopicLog,
+    Validation, client_props, config_writer::ConfigWriter, hosts::Hosts, shell::Surroundings,
+    status_writer::StatusWriter, topic_log::TopicLog,
 };
 use crate::group_net::GroupNet;
 
@@ -98,7 +94,9 @@ impl KafkaSurroundings {
             let Some(leader) = leader else {
                 return no_leader_port();
             };
-            let sent = leader.put_task_configs(&url, name.as_str(), configs, key).await;
+            let sent = leader
+                .put_task_configs(&url, name.as_str(), configs, key)
+                .await;
             told(sent)
         });
     }
@@ -137,7 +135,10 @@ impl KafkaSurroundings {
 
     fn validate(&self, token: Token, config: RawProps) {
         let validation = Arc::clone(&self.validation);
-        self.begin(token, async move { told(validation.validate(&config).await) });
+        self.begin(
+            token,
+            async move { told(validation.validate(&config).await) },
+        );
     }
 }
 
@@ -152,13 +153,19 @@ fn no_leader_port() -> Outcome {
 impl Surroundings for KafkaSurroundings {
     fn network(&mut self, effect: Effect) {
         if let Some(odd) = self.net.execute(effect) {
-            warn!(?odd, "an effect of the membership that no network request answers");
+            warn!(
+                ?odd,
+                "an effect of the membership that no network request answers"
+            );
         }
     }
 
     fn write_config(&mut self, token: Token, records: Vec<KeyValue>, transactional: bool) {
         let writer = Arc::clone(&self.config_writer);
-        self.begin(token, async move { writer.write(records, transactional).await });
+        self.begin(
+            token,
+            async move { writer.write(records, transactional).await },
+        );
     }
 
     fn read_config_to_end(&mut self, token: Token) {
@@ -223,8 +230,7 @@ impl Surroundings for KafkaSurroundings {
                     loggers.set_level(&namespace, &level);
                 }
             }
-            // Everything else is the actor's own.
-            other => drop::<(HerderEffect, Option<News>)>((other, None)),
+            own => warn!(?own, "an effect that is the actor's own"),
         }
     }
 }

@@ -64,7 +64,9 @@ impl Resolver {
         let mut providers = BTreeMap::new();
         for name in names.split(',').map(str::trim).filter(|n| !n.is_empty()) {
             let prefix = format!("config.providers.{name}.");
-            let class = worker.get(&format!("{prefix}class")).map_or("", String::as_str);
+            let class = worker
+                .get(&format!("{prefix}class"))
+                .map_or("", String::as_str);
             let plugin = registry
                 .provider(class)
                 .map_err(|error| ConnectError::config(error.to_string()))?;
@@ -143,8 +145,14 @@ mod tests {
             let parts = found.iter().map(|v| (v.provider, v.path, v.key));
             parts.collect::<Vec<_>>()
         };
-        assert_eq!(parts("a${file:/p:k}b${env:X}"), [("file", "/p", "k"), ("env", "", "X")]);
-        assert_eq!(parts("${file:/p:k:with:colons}"), [("file", "/p", "k:with:colons")]);
+        assert_eq!(
+            parts("a${file:/p:k}b${env:X}"),
+            [("file", "/p", "k"), ("env", "", "X")]
+        );
+        assert_eq!(
+            parts("${file:/p:k:with:colons}"),
+            [("file", "/p", "k:with:colons")]
+        );
         assert!(parts("${none} ${open:x").is_empty());
         assert!(!has_variable("plain $x {y}"));
     }

@@ -291,12 +291,13 @@ const STATUS: TopicKeys = TopicKeys {
     purpose: "connector and task statuses",
 };
 
-fn topic(
-    read: &Reader<'_>,
-    prefix: &str,
-    keys: TopicKeys,
-) -> Result<InternalTopic, SettingsError> {
-    let own = ["topic", "partitions", "replication.factor", "cleanup.policy"];
+fn topic(read: &Reader<'_>, prefix: &str, keys: TopicKeys) -> Result<InternalTopic, SettingsError> {
+    let own = [
+        "topic",
+        "partitions",
+        "replication.factor",
+        "cleanup.policy",
+    ];
     let configs = read.0.iter().filter_map(|(key, value)| {
         let name = key.strip_prefix(prefix)?;
         (!own.contains(&name)).then(|| (name.to_owned(), value.clone()))
@@ -340,7 +341,8 @@ fn exactly_once(read: &Reader<'_>) -> Result<ExactlyOnceMode, SettingsError> {
         _ => Err(SettingsError::Invalid {
             key: KEY,
             value: text.to_owned(),
-            reason: "String must be one of (case insensitive): DISABLED, ENABLED, PREPARING".to_owned(),
+            reason: "String must be one of (case insensitive): DISABLED, ENABLED, PREPARING"
+                .to_owned(),
         }),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use milena_core::{
     ConnectorName, Effects, Now, TaskId, Token, WallClock,
-    cluster::{ClusterSnapshot, KeyValue},
+    cluster::{KeyValue, SessionKey},
     herder::{
         Answer, DistributedHerder, HerderEffect, HerderInput, Incarnation, InstanceEffect, Outcome,
         RequestId,
@@ -69,9 +69,11 @@ impl Default for Glimpse {
 pub(super) struct Shell<S> {
     pub(super) herder: DistributedHerder,
     pub(super) hosts: Arc<Hosts>,
-    pub(super) surroundings: S,
+    /// Absent while the worker starts: until then the herder only answers what it can from what it has read.
+    surroundings: Option<S>,
     origin: Instant,
     glimpse: watch::Sender<Glimpse>,
+    session_key: watch::Sender<Option<SessionKey>>,
     connectors: BTreeMap<ConnectorName, (Incarnation, mpsc::Sender<ConnectorCommand>)>,
     tasks: BTreeMap<TaskId, (Incarnation, mpsc::Sender<TaskCommand>)>,
     answers: BTreeMap<RequestId, oneshot::Sender<Answer>>,
@@ -83,15 +85,16 @@ impl<S: Surroundings> Shell<S> {
     pub(super) fn new(
         herder: DistributedHerder,
         hosts: Arc<Hosts>,
-        surroundings: S,
+        session_key: watch::Sender<Option<SessionKey>>,
     ) -> (Self, watch::Receiver<Glimpse>) {
         let (glimpse, seen) = watch::channel(Glimpse::default());
         let shell = Self {
             herder,
             hosts,
-            surroundings,
+            surroundings: None,
             origin: Instant::now(),
             glimpse,
+            session_key,
             connectors: BTreeMap::new(),
             tasks: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -101,8 +104,12 @@ impl<S: Surroundings> Shell<S> {
         (shell, seen)
     }
 
-    /// Runs until the worker has stopped.
-    pub(super) async fn run(mut self, mut news: mpsc::Receiver<News>) {
+    /// Runs until the worker has stopped. The surroundings come when the internal topics have been read.
+    pub(super) async fn run(
+        mut self,
+        mut news: mpsc::Receiver<News>,
+        mut surroundings: oneshot::Receiver<S>,
+    ) {
         while !self.stopped {
             let now = self.now();
             let input = match self.herder.deadline(now) {
@@ -115,6 +122,10 @@ impl<S: Surroundings> Shell<S> {
                             Some(item) => self.input(item),
                             None => return,
                         },
+                        Ok(ready) = &mut surroundings, if self.surroundings.is_none() => {
+                            self.surroundings = Some(ready);
+                            Some(HerderInput::Loaded)
+                        }
                         () = tokio::time::sleep(wait) => Some(HerderInput::Tick),
                     }
                 }
@@ -140,7 +151,6 @@ impl<S: Surroundings> Shell<S> {
         Some(match news {
             News::ConfigRecords(records) => HerderInput::ConfigRecords(records),
             News::StatusRecords(records) => HerderInput::StatusRecords(records),
-            News::Loaded => HerderInput::Loaded,
             News::Network(input) => HerderInput::Network(input),
             News::Connector {
                 name,
@@ -177,8 +187,12 @@ impl<S: Surroundings> Shell<S> {
             .unwrap_or_default();
         let mut effects = Effects::new();
         let now = self.now();
-        self.herder
-            .step(now, WallClock::since_epoch(since_epoch), input, &mut effects);
+        self.herder.step(
+            now,
+            WallClock::since_epoch(since_epoch),
+            input,
+            &mut effects,
+        );
         for effect in effects {
             self.execute(effect);
         }
@@ -186,18 +200,7 @@ impl<S: Surroundings> Shell<S> {
 
     fn execute(&mut self, effect: HerderEffect) {
         match effect {
-            HerderEffect::Network(effect) => self.surroundings.network(effect),
             HerderEffect::Instance(act) => self.instance(act),
-            HerderEffect::WriteConfig {
-                token,
-                records,
-                transactional,
-            } => self.surroundings.write_config(token, records, transactional),
-            HerderEffect::ReadConfigToEnd { token } => self.surroundings.read_config_to_end(token),
-            HerderEffect::ClaimPrivilege { token } => self.surroundings.claim(token),
-            HerderEffect::WriteStatus(record) => self.surroundings.write_status(&record),
-            HerderEffect::FlushStatus { token } => self.surroundings.flush_status(token),
-            HerderEffect::GenerateSessionKey { token } => self.surroundings.session_key(token),
             HerderEffect::GenerateTaskConfigs {
                 token,
                 name,
@@ -211,15 +214,24 @@ impl<S: Surroundings> Shell<S> {
             }
             HerderEffect::Warn(text) => warn!("{text}"),
             HerderEffect::GroupFailed { error } => {
-                error!(error, "the group cannot be used; the worker does nothing until it can");
+                error!(
+                    error,
+                    "the group cannot be used; the worker does nothing until it can"
+                );
             }
             HerderEffect::Stopped => self.stopped = true,
-            other => self.surroundings.other(other),
+            outward => match &mut self.surroundings {
+                Some(surroundings) => surround(surroundings, outward),
+                None => warn!(?outward, "an act before the worker has its surroundings"),
+            },
         }
     }
 
     fn generate(&mut self, token: Token, name: &ConnectorName, incarnation: Incarnation) {
-        let host = self.connectors.get(name).filter(|(of, _)| *of == incarnation);
+        let host = self
+            .connectors
+            .get(name)
+            .filter(|(of, _)| *of == incarnation);
         let sent = host.map(|(_, host)| host.try_send(ConnectorCommand::Generate(token)));
         if !matches!(sent, Some(Ok(()))) {
             let outcome = Outcome::Failed("the connector does not take commands".to_owned());
@@ -310,11 +322,14 @@ impl<S: Surroundings> Shell<S> {
             }
             changed
         });
-    }
-
-    /// The cluster as far as it was read.
-    pub(super) fn cluster(&self) -> &ClusterSnapshot {
-        self.herder.cluster()
+        let key = self.herder.cluster().session_key();
+        self.session_key.send_if_modified(|seen| {
+            let changed = seen.as_ref() != key;
+            if changed {
+                *seen = key.cloned();
+            }
+            changed
+        });
     }
 }
 
@@ -322,5 +337,22 @@ fn command_task(host: &mpsc::Sender<TaskCommand>, command: TaskCommand) {
     // A full channel cannot be: a task's host always takes commands. A closed one: the task is over already.
     if let Err(mpsc::error::TrySendError::Full(command)) = host.try_send(command) {
         warn!(?command, "a task does not take commands");
+    }
+}
+
+fn surround(surroundings: &mut impl Surroundings, effect: HerderEffect) {
+    match effect {
+        HerderEffect::Network(effect) => surroundings.network(effect),
+        HerderEffect::WriteConfig {
+            token,
+            records,
+            transactional,
+        } => surroundings.write_config(token, records, transactional),
+        HerderEffect::ReadConfigToEnd { token } => surroundings.read_config_to_end(token),
+        HerderEffect::ClaimPrivilege { token } => surroundings.claim(token),
+        HerderEffect::WriteStatus(record) => surroundings.write_status(&record),
+        HerderEffect::FlushStatus { token } => surroundings.flush_status(token),
+        HerderEffect::GenerateSessionKey { token } => surroundings.session_key(token),
+        other => surroundings.other(other),
     }
 }

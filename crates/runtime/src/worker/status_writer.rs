@@ -10,7 +10,10 @@ use milena_core::{cluster::KeyValue, status::StatusRecord};
 use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
-use super::appender::{Appender, Entry};
+use super::{
+    appender::{Appender, Entry},
+    topic_log::TopicLog,
+};
 
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -26,14 +29,17 @@ struct Pending {
 pub(super) struct StatusWriter {
     pending: Arc<Mutex<Pending>>,
     wake: Arc<Notify>,
+    _log: Arc<TopicLog>,
 }
 
 impl StatusWriter {
     /// Begins to write to the topic.
-    pub(super) fn start(appender: Appender, topic: Arc<str>) -> Self {
+    /// The reader of the topic lives as long as the writer.
+    pub(super) fn start(appender: Appender, topic: Arc<str>, log: TopicLog) -> Self {
         let writer = Self {
             pending: Arc::default(),
             wake: Arc::default(),
+            _log: Arc::new(log),
         };
         tokio::spawn(writer.clone().run(appender, topic));
         writer
@@ -87,20 +93,27 @@ impl StatusWriter {
                 Err(error) => {
                     let again = error.is_retriable();
                     warn!(%error, again, "writing statuses failed");
-                    let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-                    if again {
-                        // What came meanwhile is newer than what failed.
-                        let newer = std::mem::replace(&mut pending.records, records);
-                        for (key, value) in newer {
-                            pending.records.shift_remove(&key);
-                            pending.records.insert(key, value);
-                        }
-                    }
-                    pending.flushes.extend(flushes);
-                    drop(pending);
+                    self.put_back(again.then_some(records), flushes);
                     tokio::time::sleep(RETRY).await;
                 }
             }
         }
+    }
+
+    /// What failed waits again, unless something newer of its key came meanwhile.
+    fn put_back(
+        &self,
+        failed: Option<IndexMap<String, Option<Vec<u8>>>>,
+        flushes: Vec<oneshot::Sender<()>>,
+    ) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = failed {
+            let newer = std::mem::replace(&mut pending.records, failed);
+            for (key, value) in newer {
+                pending.records.shift_remove(&key);
+                pending.records.insert(key, value);
+            }
+        }
+        pending.flushes.extend(flushes);
     }
 }

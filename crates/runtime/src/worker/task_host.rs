@@ -100,7 +100,9 @@ impl TaskRun {
         let resolver = &self.hosts.resolver;
         let connector_config = resolver.resolve(&self.connector_config).await?;
         let task_config = resolver.resolve(&self.task_config).await?;
-        let class = connector_config.get("connector.class").map_or("", String::as_str);
+        let class = connector_config
+            .get("connector.class")
+            .map_or("", String::as_str);
         let plugin = self.hosts.registry.connector(class).map_err(|_| {
             // Java's words for a task whose connector's class is not there.
             ConnectError::connect(format!(
@@ -181,7 +183,9 @@ impl TaskRun {
     }
 
     async fn tell(&self, event: TaskEvent) {
-        self.hosts.task(self.id.clone(), self.incarnation, event).await;
+        self.hosts
+            .task(self.id.clone(), self.incarnation, event)
+            .await;
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use milena_kafka::ports::{
     Admin, Fetcher, InRecord, Isolation, KafkaError, ListAt, PartitionBatch, StartAt,
 };
@@ -21,8 +22,8 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Requests that may wait for one pass.
 const REQUESTS: usize = 64;
 
-/// Takes records as they are read.
-pub(super) type OnRecords = Box<dyn FnMut(Vec<InRecord>) + Send>;
+/// Takes records as they are read; the reader goes on when they were taken.
+pub(super) type OnRecords = Box<dyn FnMut(Vec<InRecord>) -> BoxFuture<'static, ()> + Send>;
 
 type Waiter = oneshot::Sender<()>;
 
@@ -101,7 +102,7 @@ impl Reader {
                     None => break,
                 },
                 polled = self.fetcher.poll(if waiting { RETRY } else { POLL }) => match polled {
-                    Ok(batches) => self.take(batches),
+                    Ok(batches) => self.take(batches).await,
                     Err(error) => {
                         warn!(topic = %self.topic, %error, "reading an internal topic failed; going on");
                         tokio::time::sleep(RETRY).await;
@@ -150,12 +151,12 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, batches: Vec<PartitionBatch>) {
+    async fn take(&mut self, batches: Vec<PartitionBatch>) {
         for batch in batches {
-            self.positions.insert(batch.partition, batch.next_offset);
             if !batch.records.is_empty() {
-                (self.on_records)(batch.records);
+                (self.on_records)(batch.records).await;
             }
+            self.positions.insert(batch.partition, batch.next_offset);
         }
     }
 

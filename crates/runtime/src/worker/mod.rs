@@ -1,0 +1,29 @@
+//! The worker: the shell around `milena-core`'s herder. It opens the internal topics and the group, executes
+//! the herder's effects, hosts connectors and tasks, and answers requests.
+//!
+//! Answers to `Worker`, `ConnectDistributed`, `ConnectStandalone`, `KafkaBasedLog` and the doing parts of the backing stores
+//! (spec `distributed.md` 1, 2). It decides nothing.
+
+mod appender;
+mod client_props;
+mod config_writer;
+mod connector_host;
+mod distributed;
+mod handle;
+mod hosts;
+mod internal_topics;
+mod kafka_offsets;
+mod kafka_surroundings;
+mod resolve;
+mod settings;
+mod shell;
+mod status_writer;
+mod task_host;
+mod topic_log;
+
+pub use distributed::{DistributedWorker, WorkerDeps};
+pub use handle::{HerderClient, StartError, Validation, WorkerHandle};
+pub use internal_topics::InternalTopicError;
+pub use kafka_surroundings::{LeaderPort, LoggerLevels};
+pub use resolve::Resolver;
+pub use settings::{CommonSettings, DistributedSettings, InternalTopic, SettingsError};
