@@ -108,6 +108,7 @@ impl DistributedHerder {
         self.wall = wall;
         // First of all: a worker whose session lapsed (it slept, it was cut off) must know before it acts.
         self.group_input(now, WorkerInput::Polled, out);
+        self.reconcile(out);
         match input {
             HerderInput::Tick => self.group_input(now, WorkerInput::Tick, out),
             HerderInput::ConfigRecords(records) => self.config_records(now, &records, out),
@@ -188,6 +189,13 @@ impl DistributedHerder {
     #[must_use]
     pub fn has_joined(&self) -> bool {
         self.is_ready() && self.group.is_stable()
+    }
+
+    /// Until when what runs here may act; `None`: it may not. A task compares this with the clock before each `poll`,
+    /// `put` and commit: after a pause of the whole process nobody else would stop it (AtMostOneRunning).
+    #[must_use]
+    pub fn fence_at(&self) -> Option<Now> {
+        self.group.fence_at()
     }
 
     /// What is wanted or still runs here; for checks of invariants.

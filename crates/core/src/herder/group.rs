@@ -37,6 +37,11 @@ impl Group {
         self.inner.deadline()
     }
 
+    /// Until when this worker may act on what it was given; `None`: it was given nothing.
+    pub(super) fn fence_at(&self) -> Option<Now> {
+        self.inner.membership().fence_at()
+    }
+
     pub(super) fn assigned(&mut self, assigned: &Assigned) {
         self.generation = assigned.generation.0;
     }

@@ -26,7 +26,7 @@ pub(super) enum State {
     /// Ready to join as soon as there is a coordinator.
     Ready { protocols: Vec<OfferedProtocol> },
     /// JoinGroup is on its way.
-    Joining { token: Token },
+    Joining { token: Token, again_at: Now },
     /// We lead, and the owner assigns.
     Assigning {
         token: Token,
@@ -88,6 +88,8 @@ pub struct Membership {
     pub(super) generation: Option<GenerationId>,
     /// When the last request was sent that the coordinator confirmed our session by.
     pub(super) confirmed: Option<Now>,
+    /// When the last request was sent that the coordinator answered while no round was under way.
+    pub(super) settled: Option<Now>,
     /// Whether the owner may be running something of the group.
     pub(super) holding: bool,
     pub(super) heartbeat: Option<HeartbeatSent>,
@@ -114,6 +116,7 @@ impl Membership {
             member: None,
             generation: None,
             confirmed: None,
+            settled: None,
             holding: false,
             heartbeat: None,
             heartbeat_due: Now::ZERO,
@@ -160,7 +163,11 @@ impl Membership {
     #[must_use]
     pub fn fence_at(&self) -> Option<Deadline> {
         let confirmed = self.confirmed.filter(|_| self.holding)?;
-        Some(confirmed + self.settings.fence_after())
+        let session = confirmed + self.settings.fence_after();
+        // Heartbeats do not protect a member whose JoinGroup or SyncGroup got lost: once a round has lasted the
+        // rebalance timeout, the coordinator goes on without whoever is not in it.
+        let round = self.settled.unwrap_or(confirmed) + self.settings.round_fence_after();
+        Some(session.min(round))
     }
 
     /// When to step next, at the latest.
@@ -179,7 +186,11 @@ impl Membership {
             at = earliest(at, Some(self.heartbeat_due));
         }
         match &self.state {
-            State::Waiting { until } | State::Leaving { until, .. } => earliest(at, Some(*until)),
+            State::Waiting { until }
+            | State::Joining {
+                again_at: until, ..
+            }
+            | State::Leaving { until, .. } => earliest(at, Some(*until)),
             _ => at,
         }
     }
@@ -310,6 +321,11 @@ impl Membership {
         {
             self.prepare(effects);
         }
+        if let State::Joining { again_at, .. } = self.state
+            && now >= again_at
+        {
+            self.again(now);
+        }
         if let State::Leaving { until, .. } = &self.state
             && now >= *until
         {
@@ -323,7 +339,7 @@ impl Membership {
             self.coordinator = Coordinator::Searching { token };
             effects.push(Effect::FindCoordinator { token });
         }
-        self.send_join(effects);
+        self.send_join(now, effects);
         self.send_leave(effects);
         self.send_heartbeat(now, effects);
     }
@@ -341,7 +357,7 @@ impl Membership {
         });
     }
 
-    fn send_join(&mut self, effects: &mut Effects<Effect>) {
+    fn send_join(&mut self, now: Now, effects: &mut Effects<Effect>) {
         let Some(to) = self.coordinator().cloned() else {
             return;
         };
@@ -350,7 +366,9 @@ impl Membership {
         };
         let protocols = std::mem::take(protocols);
         let token = self.tokens.next();
-        self.state = State::Joining { token };
+        // Half of the time the coordinator waits: then there is time for a second one.
+        let again_at = now + self.settings.rebalance_timeout / 2;
+        self.state = State::Joining { token, again_at };
         let reason = self.rejoin.take().unwrap_or_default();
         effects.push(Effect::Join {
             token,
@@ -373,7 +391,7 @@ impl Membership {
         result: Result<JoinAnswer, RequestFailure>,
         effects: &mut Effects<Effect>,
     ) {
-        if self.state != (State::Joining { token }) {
+        if !matches!(self.state, State::Joining { token: t, .. } if t == token) {
             return;
         }
         match result {
@@ -496,6 +514,7 @@ impl Membership {
         };
         let (protocol, leader) = (protocol.clone(), leader.clone());
         self.confirmed = self.confirmed.max(Some(*sent));
+        self.settled = self.settled.max(Some(*sent));
         let lapsed = self
             .confirmed
             .is_none_or(|sent| now >= sent + self.settings.fence_after());

@@ -76,7 +76,13 @@ impl Membership {
             return;
         }
         match result {
-            Ok(()) => self.confirm(sent.at),
+            Ok(()) => {
+                self.confirm(sent.at);
+                // While a generation is being handed out the coordinator accepts heartbeats, and still waits for us.
+                if !matches!(self.state, State::Assigning { .. } | State::Syncing { .. }) {
+                    self.settled = self.settled.max(Some(sent.at));
+                }
+            }
             Err(RequestFailure::Code(ErrorCode::REBALANCE_IN_PROGRESS)) => {
                 // The session lives on while the group rebalances.
                 self.confirm(sent.at);
@@ -133,6 +139,7 @@ impl Membership {
             State::Stopping { token, then } => {
                 self.holding = false;
                 self.confirmed = None;
+                self.settled = None;
                 self.state = State::Stopping { token, then };
                 return;
             }
@@ -174,6 +181,7 @@ impl Membership {
         if !matches!(then, AfterStop::Leave { .. }) {
             self.holding = false;
             self.confirmed = None;
+            self.settled = None;
         }
         let token = self.tokens.next();
         self.state = State::Stopping { token, then };
@@ -189,6 +197,7 @@ impl Membership {
         }
         self.holding = false;
         self.confirmed = None;
+        self.settled = None;
         match then.clone() {
             AfterStop::Rejoin => self.prepare(effects),
             AfterStop::Park => {

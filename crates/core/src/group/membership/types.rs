@@ -60,6 +60,14 @@ impl Settings {
     pub fn fence_after(&self) -> Duration {
         self.session_timeout * 2 / 3
     }
+
+    /// How long after the group was last known to be settled everything must have been told to stop if the round that
+    /// has begun since is not over: the rebalance timeout, less a third of a session for stopping.
+    #[must_use]
+    pub fn round_fence_after(&self) -> Duration {
+        self.rebalance_timeout
+            .saturating_sub(self.session_timeout / 3)
+    }
 }
 
 /// A broker.
