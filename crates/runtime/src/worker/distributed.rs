@@ -12,11 +12,12 @@ use milena_core::{
 };
 use milena_kafka::ports::{Admin, ClientProps, InRecord, KafkaClients};
 use milena_registry::Registry;
+use milena_rest_model::PluginPort;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::{
-    DistributedSettings, LeaderPort, LoggerLevels, Resolver, StartError, Validation, WorkerHandle,
+    DistributedSettings, LeaderPort, LoggerLevels, Resolver, StartError, WorkerHandle,
     appender::Appender,
     client_props,
     config_writer::ConfigWriter,
@@ -25,6 +26,7 @@ use super::{
     internal_topics::prepare_internal_topics,
     kafka_offsets::{self, KafkaOffsets},
     kafka_surroundings::KafkaSurroundings,
+    port::WorkerPort,
     shell::Shell,
     status_writer::StatusWriter,
     topic_log::{OnRecords, TopicLog},
@@ -49,8 +51,8 @@ pub struct WorkerDeps {
     pub registry: Arc<Registry>,
     /// The URL under which other workers reach this one, with a slash at its end.
     pub advertised_url: String,
-    /// Validates patched configurations.
-    pub validation: Arc<dyn Validation>,
+    /// The plugins as REST sees them; validates configurations.
+    pub plugins: Arc<dyn PluginPort>,
     /// Carries internal requests to other workers; `None`: this worker cannot be a follower with connectors.
     pub leader: Option<Arc<dyn LeaderPort>>,
     /// Takes logger levels that were set for the whole cluster.
@@ -112,6 +114,14 @@ impl DistributedWorker {
         let (ready, surroundings) = oneshot::channel();
         let actor = tokio::spawn(shell.run(received, surroundings));
         let (fail, failure) = watch::channel(None);
+        let client = HerderClient { news, glimpse };
+        let port = Arc::new(WorkerPort {
+            client: client.clone(),
+            plugins: Arc::clone(&deps.plugins),
+            hosts: Arc::clone(&hosts),
+            cluster_id: Some(cluster_id.clone()),
+            offsets: Arc::clone(&offsets) as _,
+        });
         let opening = Opening {
             deps,
             settings,
@@ -131,11 +141,12 @@ impl DistributedWorker {
             }
         });
         Ok(WorkerHandle {
-            client: HerderClient { news, glimpse },
+            client,
             cluster_id: Some(cluster_id),
             actor,
             failure,
             metrics,
+            port,
         })
     }
 }
@@ -188,7 +199,7 @@ impl Opening {
             statuses,
             leader: self.deps.leader,
             loggers: self.deps.loggers,
-            validation: self.deps.validation,
+            plugins: self.deps.plugins,
             key_bytes: self.settings.key_bytes,
             session_key: self.signing_key,
             hosts: self.hosts,

@@ -2,19 +2,16 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use async_trait::async_trait;
 use milena_api::ConnectError;
-use milena_core::{
-    cluster::RawProps,
-    herder::{Answer, Request, RequestError},
-};
+use milena_core::herder::{Answer, Request, RequestError};
 use milena_kafka::ports::KafkaError;
+use milena_rest_model::HerderPort;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
-use super::{InternalTopicError, SettingsError, hosts::News, shell::Glimpse};
+use super::{InternalTopicError, SettingsError, hosts::News, port::WorkerPort, shell::Glimpse};
 use crate::task::TaskMetricsBook;
 
 /// Why a worker does not start, or ended of its own.
@@ -43,13 +40,6 @@ pub enum StartError {
     /// An internal topic could not be read to its end.
     #[error("the internal topics could not be read to their ends")]
     NotRead,
-}
-
-/// Validates a connector's configuration with its plugin.
-#[async_trait]
-pub trait Validation: Send + Sync {
-    /// Answers the 400 of create and update requests when there are errors.
-    async fn validate(&self, config: &RawProps) -> Result<(), RequestError>;
 }
 
 /// Asks a worker's herder. Cheap to clone.
@@ -102,6 +92,7 @@ pub struct WorkerHandle {
     pub(super) actor: JoinHandle<()>,
     pub(super) failure: watch::Receiver<Option<Arc<StartError>>>,
     pub(super) metrics: Arc<TaskMetricsBook>,
+    pub(super) port: Arc<WorkerPort>,
 }
 
 impl WorkerHandle {
@@ -109,6 +100,12 @@ impl WorkerHandle {
     #[must_use]
     pub fn client(&self) -> HerderClient {
         self.client.clone()
+    }
+
+    /// What the REST layer asks.
+    #[must_use]
+    pub fn herder_port(&self) -> Arc<dyn HerderPort> {
+        Arc::clone(&self.port) as _
     }
 
     /// The id of the Kafka cluster.

@@ -27,6 +27,29 @@ pub(super) struct KafkaOffsets {
     pub(super) log: OnceCell<(TopicLog, Appender)>,
 }
 
+/// The source offsets as requests of people see them.
+#[async_trait]
+pub(super) trait OffsetBook: Send + Sync {
+    /// Reads to the end, then shows what is known.
+    async fn look(&self) -> Result<SharedOffsets, ConnectError>;
+    /// Writes entries durably.
+    async fn change(&self, entries: Vec<OffsetWrite>) -> Result<(), ConnectError>;
+}
+
+#[async_trait]
+impl OffsetBook for KafkaOffsets {
+    async fn look(&self) -> Result<SharedOffsets, ConnectError> {
+        self.catch_up().await?;
+        Ok(Arc::clone(&self.store))
+    }
+
+    async fn change(&self, entries: Vec<OffsetWrite>) -> Result<(), ConnectError> {
+        self.write(entries).await?;
+        // The next look sees it, whoever asks.
+        self.catch_up().await
+    }
+}
+
 /// Takes up a record of the offsets topic.
 pub(super) fn apply(store: &SharedOffsets, key: Option<&[u8]>, value: Option<&[u8]>) {
     let Some(key) = key else {

@@ -12,11 +12,12 @@ use milena_core::{
     status::StatusRecord,
 };
 use milena_kafka::ports::KafkaErrorKind;
+use milena_rest_model::PluginPort;
 use rand::RngCore;
 use tracing::warn;
 
 use super::{
-    Validation, client_props, config_writer::ConfigWriter, hosts::Hosts, shell::Surroundings,
+    client_props, config_writer::ConfigWriter, hosts::Hosts, port::validate, shell::Surroundings,
     status_writer::StatusWriter, topic_log::TopicLog,
 };
 use crate::group_net::GroupNet;
@@ -66,7 +67,7 @@ pub(super) struct KafkaSurroundings {
     pub(super) statuses: StatusWriter,
     pub(super) leader: Option<Arc<dyn LeaderPort>>,
     pub(super) loggers: Option<Arc<dyn LoggerLevels>>,
-    pub(super) validation: Arc<dyn Validation>,
+    pub(super) plugins: Arc<dyn PluginPort>,
     pub(super) key_bytes: Option<usize>,
     /// The session key as last read, for signing.
     pub(super) session_key: tokio::sync::watch::Receiver<Option<SessionKey>>,
@@ -134,11 +135,10 @@ impl KafkaSurroundings {
     }
 
     fn validate(&self, token: Token, config: RawProps) {
-        let validation = Arc::clone(&self.validation);
-        self.begin(
-            token,
-            async move { told(validation.validate(&config).await) },
-        );
+        let plugins = Arc::clone(&self.plugins);
+        self.begin(token, async move {
+            told(validate(plugins.as_ref(), &config).await)
+        });
     }
 }
 
