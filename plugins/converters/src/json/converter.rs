@@ -1,0 +1,181 @@
+//! The converter itself: which way a message takes.
+
+use bytes::Bytes;
+use milena_api::{ConnectError, RawHeader, RecordConverter};
+use milena_data::{Schema, SchemaAndValue, Value};
+
+use super::{
+    cache::{ReadCache, WriteCache},
+    config::JsonConfig,
+    decode, encode,
+    fast::FastReader,
+    schema_json, schema_read,
+    tree::{self, Node},
+};
+
+const BAD_MESSAGE: &str =
+    "Converting byte[] to Kafka Connect data failed due to serialization error: ";
+const BAD_ENVELOPE: &str = "JsonConverter with schemas.enable requires \"schema\" and \"payload\" \
+                            fields and may not contain additional fields. If you are trying to \
+                            deserialize plain JSON data, set schemas.enable=false in your converter \
+                            configuration.";
+const BAD_SCHEMA_CONTENT: &str =
+    "Failed to parse schema in converter config due to serialization error: ";
+
+/// `org.apache.kafka.connect.json.JsonConverter`.
+pub struct JsonConverter {
+    config: JsonConfig,
+    /// The schema of `schema.content`, under which whole messages are read.
+    fixed: Option<Schema>,
+    read: ReadCache,
+    write: WriteCache,
+    /// The last schema that the slow way read, with its tree.
+    slow: Option<(Node, Schema)>,
+    /// The size of the last message written, as a hint for the next.
+    size: usize,
+}
+
+impl JsonConverter {
+    /// A converter of the given options.
+    ///
+    /// # Errors
+    /// `schema.content` is no JSON or no schema.
+    pub fn new(config: JsonConfig) -> Result<Self, ConnectError> {
+        let fixed = match &config.schema_content {
+            Some(text) if config.schemas_enable => {
+                let node = tree::parse(text.as_bytes())
+                    .map_err(|error| error.into_connect(BAD_SCHEMA_CONTENT))?;
+                schema_read::schema(&node, &config)?
+            }
+            _ => None,
+        };
+        Ok(Self {
+            read: ReadCache::new(config.cache_size),
+            write: WriteCache::new(config.cache_size),
+            config,
+            fixed,
+            slow: None,
+            size: 128,
+        })
+    }
+
+    /// Bytes to a value, as [`RecordConverter::to_connect`].
+    ///
+    /// # Errors
+    /// The bytes are no JSON, no envelope, or do not fit the schema.
+    pub fn decode(&mut self, bytes: &Bytes) -> Result<SchemaAndValue, ConnectError> {
+        if self.fixed.is_none() {
+            let mut reader = FastReader::new(bytes, &self.config);
+            let fast = if self.config.schemas_enable {
+                reader.envelope(&mut self.read)
+            } else {
+                reader.plain().map(|value| (None, value))
+            };
+            if let Ok((schema, value)) = fast {
+                return Ok(SchemaAndValue::new(schema, value));
+            }
+        }
+        self.decode_slowly(bytes)
+    }
+
+    fn decode_slowly(&mut self, bytes: &[u8]) -> Result<SchemaAndValue, ConnectError> {
+        let node = tree::parse(bytes).map_err(|error| error.into_connect(BAD_MESSAGE))?;
+        if !self.config.schemas_enable {
+            let value = decode::value(None, &node, &self.config)?;
+            return Ok(SchemaAndValue::new(None, value));
+        }
+        if let Some(schema) = &self.fixed {
+            let value = decode::value(Some(schema), &node, &self.config)?;
+            return Ok(SchemaAndValue::new(Some(schema.clone()), value));
+        }
+        let (schema, payload) = match &node {
+            Node::Object(members) if members.len() == 2 => {
+                match (members.get("schema"), members.get("payload")) {
+                    (Some(schema), Some(payload)) => (schema, payload),
+                    _ => return Err(ConnectError::data(BAD_ENVELOPE)),
+                }
+            }
+            _ => return Err(ConnectError::data(BAD_ENVELOPE)),
+        };
+        let schema = self.slow_schema(schema)?;
+        let value = decode::value(schema.as_ref(), payload, &self.config)?;
+        Ok(SchemaAndValue::new(schema, value))
+    }
+
+    /// The same schema again must be the same object, also on the slow way.
+    fn slow_schema(&mut self, node: &Node) -> Result<Option<Schema>, ConnectError> {
+        if let Some((last, schema)) = &self.slow {
+            if last == node {
+                return Ok(Some(schema.clone()));
+            }
+        }
+        let schema = schema_read::schema(node, &self.config)?;
+        if let Some(schema) = &schema {
+            self.slow = Some((node.clone(), schema.clone()));
+        }
+        Ok(schema)
+    }
+
+    /// A value to bytes, as [`RecordConverter::from_connect`].
+    ///
+    /// # Errors
+    /// The value does not fit its schema.
+    pub fn encode(
+        &mut self,
+        schema: Option<&Schema>,
+        value: &Value,
+    ) -> Result<Option<Bytes>, ConnectError> {
+        if schema.is_none() && value.is_null() {
+            return Ok(None);
+        }
+        let mut out = Vec::with_capacity(self.size + self.size / 8 + 16);
+        if self.config.schemas_enable {
+            match schema {
+                Some(schema) => self.push_head(&mut out, schema)?,
+                None => out.extend_from_slice(b"{\"schema\":null,\"payload\":"),
+            }
+        }
+        encode::push(&mut out, schema, value, &self.config)?;
+        if self.config.schemas_enable {
+            out.push(b'}');
+        }
+        self.size = out.len().min(1 << 20);
+        Ok(Some(out.into()))
+    }
+
+    fn push_head(&mut self, out: &mut Vec<u8>, schema: &Schema) -> Result<(), ConnectError> {
+        if let Some(head) = self.write.get(schema) {
+            out.extend_from_slice(&head);
+            return Ok(());
+        }
+        out.extend_from_slice(b"{\"schema\":");
+        schema_json::push(out, Some(schema), &self.config)?;
+        out.extend_from_slice(b",\"payload\":");
+        self.write.insert(schema, Bytes::copy_from_slice(out));
+        Ok(())
+    }
+}
+
+impl RecordConverter for JsonConverter {
+    fn to_connect(
+        &mut self,
+        _topic: &str,
+        _headers: &[RawHeader],
+        bytes: Option<&Bytes>,
+    ) -> Result<SchemaAndValue, ConnectError> {
+        match bytes {
+            Some(bytes) => self.decode(bytes),
+            None => Ok(SchemaAndValue::default()),
+        }
+    }
+
+    fn from_connect(
+        &mut self,
+        _topic: &str,
+        _headers: &mut Vec<RawHeader>,
+        schema: Option<&Schema>,
+        value: &Value,
+    ) -> Result<Option<Bytes>, ConnectError> {
+        self.encode(schema, value)
+    }
+}

@@ -1,0 +1,574 @@
+//! The fast way: well-formed JSON straight into values, without a tree.
+//!
+//! It gives up ([`GiveUp`]) at whatever is unusual or wrong, without a word: the slow way then reads
+//! the message again and finds the error or the meaning. It must never answer differently from it.
+
+use bytes::Bytes;
+use milena_data::{
+    Decimal, LogicalType, MapValue, Schema, SchemaType, Struct, Text, Value, logical,
+};
+
+use super::{cache::ReadCache, config::JsonConfig, scan, schema_read, tree};
+
+/// Nesting beyond which the slow way is taken, which knows Jackson's limit.
+const NESTING_MAX: usize = 100;
+/// Integers up to this many digits surely fit 64 bits.
+const INTEGER_DIGITS_MAX: usize = 18;
+/// Longer numbers are left to the slow way, which knows Jackson's limit.
+const NUMBER_LENGTH_MAX: usize = 300;
+/// As above, for the names of members.
+const NAME_LENGTH_MAX: usize = 1000;
+
+/// The message is not for the fast way.
+pub(crate) struct GiveUp;
+
+type Fast<T> = Result<T, GiveUp>;
+
+/// A number as it stands in the text.
+enum Number<'t> {
+    Integer(i64),
+    Real(&'t str),
+}
+
+/// Reads one message.
+pub(crate) struct FastReader<'t> {
+    bytes: &'t Bytes,
+    at: usize,
+    config: &'t JsonConfig,
+}
+
+impl<'t> FastReader<'t> {
+    pub(crate) fn new(bytes: &'t Bytes, config: &'t JsonConfig) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            config,
+        }
+    }
+
+    /// An envelope whose first member is the schema.
+    pub(crate) fn envelope(&mut self, cache: &mut ReadCache) -> Fast<(Option<Schema>, Value)> {
+        self.expect(b'{')?;
+        self.member(b"\"schema\"")?;
+        let schema = self.envelope_schema(cache)?;
+        self.expect(b',')?;
+        self.member(b"\"payload\"")?;
+        let value = match &schema {
+            Some(schema) => self.value(schema, 1)?,
+            None => self.any(1)?,
+        };
+        self.expect(b'}')?;
+        Ok((schema, value))
+    }
+
+    /// A message that is a single value without a schema.
+    pub(crate) fn plain(&mut self) -> Fast<Value> {
+        let value = self.any(0)?;
+        match (&value, self.peek()) {
+            (Value::Array(_) | Value::Map(_) | Value::String(_), _)
+            | (_, None | Some(b' ' | b'\n' | b'\r' | b'\t')) => Ok(value),
+            _ => Err(GiveUp),
+        }
+    }
+
+    fn envelope_schema(&mut self, cache: &mut ReadCache) -> Fast<Option<Schema>> {
+        if let Some((length, schema)) = cache.starting(self.rest()) {
+            self.at += length;
+            return Ok(Some(schema.clone()));
+        }
+        let start = self.at;
+        if self.peek() == Some(b'n') {
+            self.literal(b"null")?;
+            return Ok(None);
+        }
+        // Also checks that the text is well-formed; schemas that are not objects are errors.
+        if !matches!(self.any(1)?, Value::Map(_)) {
+            return Err(GiveUp);
+        }
+        let bytes = self.bytes;
+        let text = bytes.get(start..self.at).ok_or(GiveUp)?;
+        if let Some(schema) = cache.get(text) {
+            return Ok(Some(schema));
+        }
+        let node = tree::parse(text).map_err(|_| GiveUp)?;
+        let schema = schema_read::schema(&node, self.config).map_err(|_| GiveUp)?;
+        let schema = schema.ok_or(GiveUp)?;
+        cache.insert(text, &schema);
+        Ok(Some(schema))
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// The next byte that is no white space, consumed.
+    fn take(&mut self) -> Fast<u8> {
+        self.skip_space();
+        let byte = self.peek().ok_or(GiveUp)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn expect(&mut self, byte: u8) -> Fast<()> {
+        if self.take()? == byte {
+            Ok(())
+        } else {
+            Err(GiveUp)
+        }
+    }
+
+    /// A quoted name and its colon, then white space.
+    fn member(&mut self, quoted: &[u8]) -> Fast<()> {
+        self.skip_space();
+        self.literal(quoted)?;
+        self.expect(b':')?;
+        self.skip_space();
+        Ok(())
+    }
+
+    fn literal(&mut self, word: &[u8]) -> Fast<()> {
+        if !self.rest().starts_with(word) {
+            return Err(GiveUp);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// A word like `true`: what follows must end it.
+    fn word(&mut self, word: &[u8]) -> Fast<()> {
+        self.literal(word)?;
+        match self.peek() {
+            None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') => Ok(()),
+            Some(_) => Err(GiveUp),
+        }
+    }
+
+    /// A value without a schema.
+    fn any(&mut self, depth: usize) -> Fast<Value> {
+        if depth > NESTING_MAX {
+            return Err(GiveUp);
+        }
+        self.skip_space();
+        match self.peek() {
+            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'{') => self.any_object(depth + 1),
+            Some(b'[') => {
+                self.at += 1;
+                self.array(|reader| reader.any(depth + 1))
+            }
+            Some(b't') => self.word(b"true").map(|()| Value::Boolean(true)),
+            Some(b'f') => self.word(b"false").map(|()| Value::Boolean(false)),
+            Some(b'n') => self.word(b"null").map(|()| Value::Null),
+            Some(_) => Ok(match self.number()? {
+                Number::Integer(n) => Value::Int64(n),
+                Number::Real(text) => Value::Float64(double(text)?),
+            }),
+            None => Err(GiveUp),
+        }
+    }
+
+    fn any_object(&mut self, depth: usize) -> Fast<Value> {
+        let mut map = MapValue::with_capacity(8);
+        self.object(|reader| {
+            let name = reader.name()?;
+            let value = reader.any(depth)?;
+            map.insert(name, value);
+            Ok(())
+        })?;
+        Ok(map.into())
+    }
+
+    /// The members of an object; the function reads a name, its colon and its value.
+    fn object(&mut self, mut member: impl FnMut(&mut Self) -> Fast<()>) -> Fast<()> {
+        self.expect(b'{')?;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            member(self)?;
+            match self.take()? {
+                b',' => {}
+                b'}' => return Ok(()),
+                _ => return Err(GiveUp),
+            }
+        }
+    }
+
+    /// The elements of an array after its bracket.
+    fn array(&mut self, mut element: impl FnMut(&mut Self) -> Fast<Value>) -> Fast<Value> {
+        let mut items = Vec::new();
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(element(self)?);
+            match self.take()? {
+                b',' => {}
+                b']' => return Ok(Value::Array(items)),
+                _ => return Err(GiveUp),
+            }
+        }
+    }
+
+    /// A member's name and its colon.
+    fn name(&mut self) -> Fast<Text> {
+        let name = self.string()?;
+        if name.len() > NAME_LENGTH_MAX {
+            return Err(GiveUp);
+        }
+        self.expect(b':')?;
+        Ok(name)
+    }
+
+    /// A value under a schema.
+    fn value(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
+        self.skip_space();
+        let first = self.peek().ok_or(GiveUp)?;
+        if first == b'n' {
+            self.word(b"null")?;
+            return self.null(schema);
+        }
+        if let Some(logical) = schema.logical() {
+            return self.logical(logical, schema, first);
+        }
+        match (schema.kind(), first) {
+            (SchemaType::String, b'"') => Ok(Value::String(self.string()?)),
+            (SchemaType::Int64, _) => Ok(Value::Int64(self.integer()?)),
+            (SchemaType::Int32, _) => self.narrow(),
+            (SchemaType::Struct, b'{') => self.structure(schema, depth + 1),
+            (SchemaType::Float64, _) => Ok(Value::Float64(self.double()?)),
+            (SchemaType::Float32, _) => self.float(),
+            (SchemaType::Boolean, b't') => self.word(b"true").map(|()| Value::Boolean(true)),
+            (SchemaType::Boolean, b'f') => self.word(b"false").map(|()| Value::Boolean(false)),
+            (SchemaType::Int8, _) => Ok(Value::Int8(
+                i8::try_from(self.integer()?).map_err(|_| GiveUp)?,
+            )),
+            (SchemaType::Int16, _) => Ok(Value::Int16(
+                i16::try_from(self.integer()?).map_err(|_| GiveUp)?,
+            )),
+            (SchemaType::Bytes, b'"') => {
+                let text = self.string()?;
+                let bytes = scan::base64(&text).ok_or(GiveUp)?;
+                Ok(Value::Bytes(bytes.into()))
+            }
+            (SchemaType::Array, b'[') if depth < NESTING_MAX => {
+                let element = schema.value_schema().ok_or(GiveUp)?;
+                self.at += 1;
+                self.array(|reader| reader.value(element, depth + 1))
+            }
+            (SchemaType::Map, b'{') if depth < NESTING_MAX => self.map(schema, depth + 1),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// What a null stands for, unless it is an error.
+    fn null(&self, schema: &Schema) -> Fast<Value> {
+        match schema.default_value() {
+            Some(default) if self.config.replace_null_with_default => Ok(default.clone()),
+            _ if schema.is_optional() => Ok(Value::Null),
+            _ => Err(GiveUp),
+        }
+    }
+
+    fn narrow(&mut self) -> Fast<Value> {
+        i32::try_from(self.integer()?)
+            .map(Value::Int32)
+            .map_err(|_| GiveUp)
+    }
+
+    fn structure(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
+        if depth > NESTING_MAX {
+            return Err(GiveUp);
+        }
+        let fields = schema.fields();
+        let mut slots = vec![Value::Null; fields.len()];
+        let mut expected = 0;
+        let mut filled = 0;
+        self.object(|reader| {
+            let index = reader.field(schema, expected)?;
+            let Some((index, field)) = index.and_then(|at| Some((at, schema.field_at(at)?))) else {
+                reader.any(depth)?;
+                return Ok(());
+            };
+            expected = index + 1;
+            let value = reader.value(field.schema(), depth)?;
+            if let Some(slot) = slots.get_mut(index) {
+                filled += usize::from(slot.is_null() && !value.is_null());
+                *slot = value;
+            }
+            Ok(())
+        })?;
+        if filled < slots.len() {
+            for (slot, field) in slots.iter_mut().zip(fields.values()) {
+                if slot.is_null() {
+                    *slot = self.null(field.schema())?;
+                }
+            }
+        }
+        Ok(Struct::from_slots(schema.clone(), slots).into())
+    }
+
+    /// The index of the field that the next member names; members mostly come in the order of the
+    /// schema.
+    fn field(&mut self, schema: &Schema, expected: usize) -> Fast<Option<usize>> {
+        if let Some(field) = schema.field_at(expected) {
+            let name = field.name().as_bytes();
+            let rest = self.rest();
+            if rest.first() == Some(&b'"')
+                && rest.get(1..=name.len()) == Some(name)
+                && rest.get(name.len() + 1) == Some(&b'"')
+                && !name.contains(&b'\\')
+            {
+                self.at += name.len() + 2;
+                self.expect(b':')?;
+                return Ok(Some(expected));
+            }
+        }
+        let name = self.name()?;
+        Ok(schema.fields().get_index_of(&name))
+    }
+
+    fn map(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
+        let (Some(keys), Some(values)) = (schema.key_schema(), schema.value_schema()) else {
+            return Err(GiveUp);
+        };
+        if keys.kind() != SchemaType::String {
+            return Err(GiveUp);
+        }
+        let mut map = MapValue::new();
+        self.object(|reader| {
+            let name = reader.name()?;
+            let value = reader.value(values, depth)?;
+            map.insert(name, value);
+            Ok(())
+        })?;
+        Ok(map.into())
+    }
+
+    fn logical(&mut self, logical: LogicalType, schema: &Schema, first: u8) -> Fast<Value> {
+        match logical {
+            LogicalType::Decimal if first == b'"' => {
+                let text = self.string()?;
+                let bytes = scan::base64(&text).ok_or(GiveUp)?;
+                let decimal = logical::decimal_to_logical(schema, &bytes).map_err(|_| GiveUp)?;
+                Ok(Value::Decimal(decimal))
+            }
+            LogicalType::Decimal => match self.number()? {
+                Number::Integer(n) => Ok(Value::Decimal(Decimal::new(n.into(), 0))),
+                Number::Real(text) => {
+                    let decimal = Decimal::parse(text).map_err(|_| GiveUp)?;
+                    Ok(Value::Decimal(decimal))
+                }
+            },
+            LogicalType::Timestamp => Ok(Value::Instant(self.integer()?)),
+            LogicalType::Date | LogicalType::Time => {
+                let number = i32::try_from(self.integer()?).map_err(|_| GiveUp)?;
+                let value = Value::Int32(number);
+                logical::to_logical(schema, &value).map_err(|_| GiveUp)
+            }
+        }
+    }
+
+    fn integer(&mut self) -> Fast<i64> {
+        match self.number()? {
+            Number::Integer(n) => Ok(n),
+            Number::Real(_) => Err(GiveUp),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "Java's numeric cast is the behaviour"
+    )]
+    fn double(&mut self) -> Fast<f64> {
+        match self.number()? {
+            Number::Integer(n) => Ok(n as f64),
+            Number::Real(text) => double(text),
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "Java's numeric cast is the behaviour"
+    )]
+    fn float(&mut self) -> Fast<Value> {
+        Ok(Value::Float32(match self.number()? {
+            Number::Integer(n) => n as f32,
+            Number::Real(text) => {
+                let number: f32 = text.parse().map_err(|_| GiveUp)?;
+                if number == 0.0 {
+                    return Err(GiveUp);
+                } else {
+                    number
+                }
+            }
+        }))
+    }
+
+    fn digits(&mut self) -> (usize, i64) {
+        let start = self.at;
+        let mut number = 0_i64;
+        while let Some(byte @ b'0'..=b'9') = self.peek() {
+            number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+            self.at += 1;
+        }
+        (self.at - start, number)
+    }
+
+    fn number(&mut self) -> Fast<Number<'t>> {
+        let start = self.at;
+        let negative = self.peek() == Some(b'-');
+        if negative {
+            self.at += 1;
+        }
+        let (count, whole) = self.digits();
+        if count == 0 {
+            return Err(GiveUp);
+        }
+        let mut real = false;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            real = true;
+            if self.digits().0 == 0 {
+                return Err(GiveUp);
+            }
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            real = true;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            // A long exponent is an error of its own.
+            if !(1..=4).contains(&self.digits().0) {
+                return Err(GiveUp);
+            }
+        }
+        if !matches!(
+            self.peek(),
+            None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
+        ) {
+            return Err(GiveUp);
+        }
+        if real {
+            let text = self.bytes.get(start..self.at).unwrap_or_default();
+            if text.len() > NUMBER_LENGTH_MAX {
+                return Err(GiveUp);
+            }
+            return std::str::from_utf8(text)
+                .map(Number::Real)
+                .map_err(|_| GiveUp);
+        }
+        if count > INTEGER_DIGITS_MAX {
+            return Err(GiveUp);
+        }
+        Ok(Number::Integer(if negative { -whole } else { whole }))
+    }
+
+    /// A string; without escapes it shares the bytes of the message.
+    fn string(&mut self) -> Fast<Text> {
+        let rest = self.rest();
+        if rest.first() != Some(&b'"') {
+            return Err(GiveUp);
+        }
+        let start = self.at + 1;
+        let body = rest.get(1..).unwrap_or_default();
+        let length = body
+            .iter()
+            .position(|b| *b == b'"' || *b == b'\\' || *b < 32)
+            .ok_or(GiveUp)?;
+        match body.get(length) {
+            Some(b'"') => {
+                self.at = start + length + 1;
+                let slice = self.bytes.slice(start..start + length);
+                Text::try_from(slice).map_err(|_| GiveUp)
+            }
+            Some(b'\\') => self.escaped(start, length),
+            _ => Err(GiveUp),
+        }
+    }
+
+    /// The rest of a string that has an escape after `length` plain bytes.
+    fn escaped(&mut self, start: usize, length: usize) -> Fast<Text> {
+        let bytes: &'t [u8] = self.bytes;
+        let mut out = Vec::with_capacity(length + 32);
+        out.extend_from_slice(bytes.get(start..start + length).ok_or(GiveUp)?);
+        self.at = start + length;
+        loop {
+            let byte = self.peek().ok_or(GiveUp)?;
+            self.at += 1;
+            match byte {
+                b'"' => return String::from_utf8(out).map(Text::from).map_err(|_| GiveUp),
+                b'\\' => {
+                    let escape = self.peek().ok_or(GiveUp)?;
+                    self.at += 1;
+                    out.push(match escape {
+                        b'"' | b'\\' | b'/' => escape,
+                        b'b' => 8,
+                        b'f' => 12,
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        b'u' => {
+                            let c = self.unicode()?;
+                            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                            continue;
+                        }
+                        _ => return Err(GiveUp),
+                    });
+                }
+                0..=31 => return Err(GiveUp),
+                _ => out.push(byte),
+            }
+        }
+    }
+
+    fn unicode(&mut self) -> Fast<char> {
+        let high = self.hex()?;
+        if !(0xd800..0xe000).contains(&high) {
+            return char::from_u32(high).ok_or(GiveUp);
+        }
+        self.literal(b"\\u")?;
+        let low = self.hex()?;
+        if high >= 0xdc00 || !(0xdc00..0xe000).contains(&low) {
+            return Err(GiveUp);
+        }
+        char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)).ok_or(GiveUp)
+    }
+
+    fn hex(&mut self) -> Fast<u32> {
+        let digits = self.rest().get(..4).ok_or(GiveUp)?;
+        let mut unit = 0;
+        for digit in digits {
+            unit = unit << 4 | char::from(*digit).to_digit(16).ok_or(GiveUp)?;
+        }
+        self.at += 4;
+        Ok(unit)
+    }
+}
+
+/// A real number by way of a decimal, as Jackson is set up: there is no negative zero.
+fn double(text: &str) -> Fast<f64> {
+    let number: f64 = text.parse().map_err(|_| GiveUp)?;
+    // Zero may be a tiny number, whose sign is kept, or a real zero, whose sign is not.
+    if number == 0.0 {
+        Err(GiveUp)
+    } else {
+        Ok(number)
+    }
+}

@@ -1,0 +1,654 @@
+//! A JSON tree and its reader, with the tolerance and the texts of Jackson 2.21: for everything the
+//! fast way does not take.
+//!
+//! Leading zeros are read, text after the first value is not looked at, duplicate members keep the
+//! last value, UTF-16 and UTF-32 are detected.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use milena_data::{Decimal, Text};
+use num_bigint::BigInt;
+
+use super::tree_error::{TreeError, character, location};
+
+/// Jackson's limit of nesting.
+pub(crate) const NESTING_MAX: usize = 1000;
+/// Jackson's limit of the text of a number.
+const NUMBER_LENGTH_MAX: usize = 1000;
+/// Jackson's limit of a member's name.
+const NAME_LENGTH_MAX: usize = 50_000;
+
+const EXPECTED_TOKEN: &str =
+    "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node {
+    /// No input at all.
+    Missing,
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    BigInteger(BigInt),
+    Real(Decimal),
+    Text(Text),
+    Array(Vec<Node>),
+    Object(IndexMap<Text, Node>),
+}
+
+impl Node {
+    /// `JsonNode.getNodeType()`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing => "MISSING",
+            Self::Null => "NULL",
+            Self::Boolean(_) => "BOOLEAN",
+            Self::Integer(_) | Self::BigInteger(_) | Self::Real(_) => "NUMBER",
+            Self::Text(_) => "STRING",
+            Self::Array(_) => "ARRAY",
+            Self::Object(_) => "OBJECT",
+        }
+    }
+
+    /// The member of an object.
+    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
+        match self {
+            Self::Object(members) => members.get(name),
+            _ => None,
+        }
+    }
+
+    /// The text of a text node.
+    pub(crate) fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the first value of a text.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Node, TreeError> {
+    let text = as_utf8(bytes);
+    let mut reader = Reader { text: &text, at: 0 };
+    reader.skip_space()?;
+    if reader.peek().is_none() {
+        return Ok(Node::Missing);
+    }
+    let node = reader.value(0, false)?;
+    if matches!(node, Node::Integer(_) | Node::BigInteger(_) | Node::Real(_)) {
+        match reader.peek() {
+            None | Some(b' ' | b'\t' | b'\r' | b'\n') => {}
+            Some(_) => return Err(reader.unexpected("Expected space separating root-level values")),
+        }
+    }
+    Ok(node)
+}
+
+/// UTF-16 and UTF-32 are told by their zero bytes or a byte order mark.
+fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let utf32 = |big: bool, rest: &[u8]| -> Cow<'static, [u8]> {
+        let text: String = rest
+            .chunks(4)
+            .map(|unit| {
+                let unit = <[u8; 4]>::try_from(unit).unwrap_or([0xff; 4]);
+                let number = if big {
+                    u32::from_be_bytes(unit)
+                } else {
+                    u32::from_le_bytes(unit)
+                };
+                char::from_u32(number).unwrap_or('\u{fffd}')
+            })
+            .collect();
+        Cow::Owned(text.into_bytes())
+    };
+    let utf16 = |big: bool, rest: &[u8]| -> Cow<'static, [u8]> {
+        let units = rest.chunks(2).map(|pair| {
+            let pair = <[u8; 2]>::try_from(pair).unwrap_or([0xff, 0xfd]);
+            if big {
+                u16::from_be_bytes(pair)
+            } else {
+                u16::from_le_bytes(pair)
+            }
+        });
+        let text: String = char::decode_utf16(units)
+            .map(|c| c.unwrap_or('?'))
+            .collect();
+        Cow::Owned(text.into_bytes())
+    };
+    match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
+        [0, 0, 0xfe, 0xff, rest @ ..] => utf32(true, rest),
+        [0xff, 0xfe, 0, 0, rest @ ..] => utf32(false, rest),
+        [0xfe, 0xff, rest @ ..] => utf16(true, rest),
+        [0xff, 0xfe, rest @ ..] => utf16(false, rest),
+        [0, 0, 0, _, ..] => utf32(true, bytes),
+        [_, 0, 0, 0, ..] => utf32(false, bytes),
+        [0, _, _, _, ..] => utf16(true, bytes),
+        [_, 0, _, _, ..] => utf16(false, bytes),
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+struct Reader<'t> {
+    text: &'t [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// `Unexpected character (…): <why>` at the current character.
+    fn unexpected(&self, why: &str) -> TreeError {
+        let c = self.current_char();
+        let message = format!("Unexpected character ({}): {why}", character(c));
+        TreeError::parse(self.text, self.at, message)
+    }
+
+    fn current_char(&self) -> char {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let head = rest.get(..rest.len().min(4)).unwrap_or(rest);
+        let text = match std::str::from_utf8(head) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or_default())
+                .unwrap_or_default(),
+        };
+        text.chars()
+            .next()
+            .unwrap_or_else(|| rest.first().map_or(' ', |byte| char::from(*byte)))
+    }
+
+    fn skip_space(&mut self) -> Result<(), TreeError> {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
+                0..=31 => {
+                    let message = format!(
+                        "Illegal character ({}): only regular white space (\\r, \\n, \\t) is allowed \
+                         between tokens",
+                        character(char::from(byte))
+                    );
+                    return Err(TreeError::parse(self.text, self.at + 1, message));
+                }
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// A value at the current non-space character. `in_array` chooses Jackson's words.
+    fn value(&mut self, depth: usize, in_array: bool) -> Result<Node, TreeError> {
+        match self.peek() {
+            Some(b'{') => self.object(depth + 1),
+            Some(b'[') => self.array(depth + 1),
+            Some(b'"') => {
+                self.at += 1;
+                Ok(Node::Text(self.string("VALUE_STRING")?))
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal("true", Node::Boolean(true)),
+            Some(b'f') => self.literal("false", Node::Boolean(false)),
+            Some(b'n') => self.literal("null", Node::Null),
+            Some(b']') if depth == 0 => Err(TreeError::parse(
+                self.text,
+                self.at,
+                "Unexpected close marker ']': no open Array to close",
+            )),
+            Some(b'}') if depth == 0 => Err(TreeError::parse(
+                self.text,
+                self.at,
+                "Unexpected close marker '}': no open Object to close",
+            )),
+            _ => Err(self.bad_value(in_array)),
+        }
+    }
+
+    fn bad_value(&mut self, in_array: bool) -> TreeError {
+        let any = format!("expected a valid value {EXPECTED_TOKEN}");
+        match self.peek() {
+            Some(b',' | b']') if in_array => self.unexpected("expected a value"),
+            Some(b'/') => self.unexpected(
+                "maybe a (non-standard) comment? (not recognized as one since Feature \
+                 'ALLOW_COMMENTS' not enabled for parser)",
+            ),
+            Some(b'+') => {
+                self.at += 1;
+                let plus = "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not \
+                            allow numbers to have plus signs: enable \
+                            `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow";
+                TreeError::parse(self.text, self.at, plus)
+            }
+            Some(byte)
+                if byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_' || byte == b'$' =>
+            {
+                self.bad_token(self.at)
+            }
+            _ => self.unexpected(&any),
+        }
+    }
+
+    /// `Unrecognized token '…'`: as long as the characters could be of an identifier.
+    fn bad_token(&self, start: usize) -> TreeError {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let text = String::from_utf8_lossy(rest);
+        let token: String = text
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
+            .take(256)
+            .collect();
+        if matches!(token.as_str(), "NaN" | "Infinity") {
+            let message = format!(
+                "Non-standard token '{token}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to \
+                 allow"
+            );
+            return TreeError::parse(self.text, start + token.len(), message);
+        }
+        let message = format!("Unrecognized token '{token}': was expecting {EXPECTED_TOKEN}");
+        TreeError::parse(self.text, start, message)
+    }
+
+    fn literal(&mut self, word: &str, node: Node) -> Result<Node, TreeError> {
+        let start = self.at;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let follows = rest.get(word.len()).copied();
+        if !rest.starts_with(word.as_bytes())
+            || follows.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$')
+        {
+            return Err(self.bad_token(start));
+        }
+        self.at += word.len();
+        Ok(node)
+    }
+
+    fn open(&mut self, depth: usize) -> Result<usize, TreeError> {
+        if depth > NESTING_MAX {
+            return Err(TreeError::limit(format!(
+                "Document nesting depth ({depth}) exceeds the maximum allowed ({NESTING_MAX}, from \
+                 `StreamReadConstraints.getMaxNestingDepth()`)"
+            )));
+        }
+        let start = self.at;
+        self.at += 1;
+        self.skip_space()?;
+        Ok(start)
+    }
+
+    fn unclosed(&self, what: &str, start: usize) -> TreeError {
+        let message = format!(
+            "Unexpected end-of-input: expected close marker for {what} (start marker at {})",
+            location(self.text, start)
+        );
+        TreeError::end(self.text, message)
+    }
+
+    fn wrong_close(&self, found: char, want: char, what: &str, start: usize) -> TreeError {
+        let message = format!(
+            "Unexpected close marker '{found}': expected '{want}' (for {what} starting at {})",
+            location(self.text, start)
+        );
+        TreeError::parse(self.text, self.at, message)
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Node, TreeError> {
+        let start = self.open(depth)?;
+        let mut items = Vec::new();
+        loop {
+            match self.peek() {
+                None => return Err(self.unclosed("Array", start)),
+                Some(b']') if items.is_empty() => {
+                    self.at += 1;
+                    return Ok(Node::Array(items));
+                }
+                Some(b'}') if items.is_empty() => {
+                    return Err(self.wrong_close('}', ']', "Array", start));
+                }
+                _ => {}
+            }
+            items.push(self.value(depth, true)?);
+            self.skip_space()?;
+            match self.peek() {
+                None => return Err(self.unclosed("Array", start)),
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Node::Array(items));
+                }
+                Some(b'}') => return Err(self.wrong_close('}', ']', "Array", start)),
+                Some(b',') => self.at += 1,
+                Some(_) => {
+                    return Err(self.unexpected("was expecting comma to separate Array entries"));
+                }
+            }
+            self.skip_space()?;
+            if self.peek().is_none() {
+                let message = "Unexpected end-of-input within/between Array entries";
+                return Err(TreeError::parse(self.text, self.text.len(), message));
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Node, TreeError> {
+        let start = self.open(depth)?;
+        let mut members = IndexMap::new();
+        let mut first = true;
+        loop {
+            match self.peek() {
+                None => return Err(self.unclosed("Object", start)),
+                Some(b'}') if first => {
+                    self.at += 1;
+                    return Ok(Node::Object(members));
+                }
+                Some(b']') if first => return Err(self.wrong_close(']', '}', "Object", start)),
+                Some(b'"') => self.at += 1,
+                Some(_) => {
+                    return Err(self.unexpected("was expecting double-quote to start field name"));
+                }
+            }
+            first = false;
+            let name = self.name()?;
+            let value = self.member(depth)?;
+            members.insert(name, value);
+            self.skip_space()?;
+            match self.peek() {
+                None => return Err(self.unclosed("Object", start)),
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Node::Object(members));
+                }
+                Some(b']') => return Err(self.wrong_close(']', '}', "Object", start)),
+                Some(b',') => self.at += 1,
+                Some(_) => {
+                    return Err(self.unexpected("was expecting comma to separate Object entries"));
+                }
+            }
+            self.skip_space()?;
+            if self.peek().is_none() {
+                let message = "Unexpected end-of-input within/between Object entries";
+                return Err(TreeError::parse(self.text, self.text.len(), message));
+            }
+        }
+    }
+
+    fn name(&mut self) -> Result<Text, TreeError> {
+        let start = self.at;
+        let name = self.string("FIELD_NAME")?;
+        if name.len() > NAME_LENGTH_MAX || self.at - start > NAME_LENGTH_MAX * 6 {
+            return Err(TreeError::limit(format!(
+                "Name length ({}) exceeds the maximum allowed ({NAME_LENGTH_MAX}, from \
+                 `StreamReadConstraints.getMaxNameLength()`)",
+                name.len()
+            )));
+        }
+        Ok(name)
+    }
+
+    /// The colon and the value of a member.
+    fn member(&mut self, depth: usize) -> Result<Node, TreeError> {
+        let end = "Unexpected end-of-input within/between Object entries";
+        self.skip_space()?;
+        match self.peek() {
+            None => return Err(TreeError::end(self.text, end)),
+            Some(b':') => self.at += 1,
+            Some(_) => {
+                let why = "was expecting a colon to separate field name and value";
+                return Err(self.unexpected(why));
+            }
+        }
+        self.skip_space()?;
+        if self.peek().is_none() {
+            return Err(TreeError::end(self.text, end));
+        }
+        self.value(depth, false)
+    }
+
+    /// The rest of a string after its opening quote.
+    fn string(&mut self, token: &str) -> Result<Text, TreeError> {
+        let mut out = String::new();
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let run = rest
+                .iter()
+                .position(|b| *b < 32 || matches!(b, b'"' | b'\\') || *b >= 0x80)
+                .unwrap_or(rest.len());
+            out.push_str(
+                std::str::from_utf8(rest.get(..run).unwrap_or_default()).unwrap_or_default(),
+            );
+            self.at += run;
+            match self.peek() {
+                None => {
+                    let message = format!("Unexpected end-of-input in {token}");
+                    return Err(TreeError::end(self.text, message));
+                }
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out.into());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    self.escape(&mut out)?;
+                }
+                Some(byte) if byte < 32 => {
+                    let what = if token == "FIELD_NAME" {
+                        "name"
+                    } else {
+                        "string value"
+                    };
+                    let message = format!(
+                        "Illegal unquoted character ({}): has to be escaped using backslash to be \
+                         included in {what}",
+                        character(char::from(byte))
+                    );
+                    return Err(TreeError::parse(self.text, self.at, message));
+                }
+                Some(byte) => self.multibyte(byte, token, &mut out)?,
+            }
+        }
+    }
+
+    /// One character of several bytes, with the laxness of Jackson: overlong forms pass.
+    fn multibyte(&mut self, first: u8, token: &str, out: &mut String) -> Result<(), TreeError> {
+        let (length, mut code) = match first {
+            0xc0..=0xdf => (2, u32::from(first & 0x1f)),
+            0xe0..=0xef => (3, u32::from(first & 0x0f)),
+            0xf0..=0xf7 => (4, u32::from(first & 0x07)),
+            _ => {
+                let message = format!("Invalid UTF-8 start byte 0x{first:x}");
+                return Err(TreeError::parse(self.text, self.at + 1, message));
+            }
+        };
+        for index in 1..length {
+            let at = self.at + index;
+            match self.text.get(at) {
+                Some(byte) if byte & 0xc0 == 0x80 => code = code << 6 | u32::from(byte & 0x3f),
+                Some(byte) => {
+                    let message = format!("Invalid UTF-8 middle byte 0x{byte:x}");
+                    return Err(TreeError::parse(self.text, at + 1, message));
+                }
+                None => {
+                    let message = format!("Unexpected end-of-input in {token}");
+                    return Err(TreeError::end(self.text, message));
+                }
+            }
+        }
+        if (0xd800..0xe000).contains(&code) {
+            let message = format!("Invalid UTF-8: Illegal surrogate character 0x{code:x}");
+            return Err(TreeError::parse(self.text, self.at + length, message));
+        }
+        self.at += length;
+        match char::from_u32(code) {
+            Some(c) => out.push(c),
+            // Beyond Unicode Java holds two units that no writer can express.
+            None => out.push_str("??"),
+        }
+        Ok(())
+    }
+
+    fn escape(&mut self, out: &mut String) -> Result<(), TreeError> {
+        let Some(byte) = self.peek() else {
+            let message = "Unexpected end-of-input in character escape sequence";
+            return Err(TreeError::end(self.text, message));
+        };
+        let simple = match byte {
+            b'"' | b'\\' | b'/' => char::from(byte),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                self.at += 1;
+                return self.unicode_escape(out);
+            }
+            _ => {
+                let c = character(self.current_char());
+                let message = format!("Unrecognized character escape {c}");
+                return Err(TreeError::parse(self.text, self.at, message));
+            }
+        };
+        self.at += 1;
+        out.push(simple);
+        Ok(())
+    }
+
+    fn unicode_escape(&mut self, out: &mut String) -> Result<(), TreeError> {
+        let unit = self.hex()?;
+        if (0xd800..0xdc00).contains(&unit) {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            if rest.starts_with(b"\\u") {
+                let back = self.at;
+                self.at += 2;
+                let low = self.hex()?;
+                if (0xdc00..0xe000).contains(&low) {
+                    let code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+                    out.push(char::from_u32(code).unwrap_or('?'));
+                    return Ok(());
+                }
+                self.at = back;
+            }
+        }
+        // An unpaired surrogate is a `?` for every writer of UTF-8.
+        out.push(char::from_u32(unit).unwrap_or('?'));
+        Ok(())
+    }
+
+    fn hex(&mut self) -> Result<u32, TreeError> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let Some(byte) = self.peek() else {
+                let message = "Unexpected end-of-input in character escape sequence";
+                return Err(TreeError::end(self.text, message));
+            };
+            let Some(digit) = char::from(byte).to_digit(16) else {
+                let why = "expected a hex-digit for character escape sequence";
+                return Err(self.unexpected(why));
+            };
+            unit = unit << 4 | digit;
+            self.at += 1;
+        }
+        Ok(unit)
+    }
+
+    fn digits(&mut self) -> usize {
+        let start = self.at;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        self.at - start
+    }
+
+    fn bad_number(&self, at: usize, found: char, why: &str) -> TreeError {
+        let message = format!(
+            "Unexpected character ({}) in numeric value: {why}",
+            character(found)
+        );
+        TreeError::parse(self.text, at, message)
+    }
+
+    fn number(&mut self) -> Result<Node, TreeError> {
+        let start = self.at;
+        let eof = "Unexpected end-of-input in null";
+        let negative = self.peek() == Some(b'-');
+        if negative {
+            self.at += 1;
+        }
+        if self.digits() == 0 {
+            return Err(match self.peek() {
+                None => TreeError::end(self.text, eof),
+                Some(b'I') => self.negative_infinity(start),
+                Some(_) => self.bad_number(
+                    self.at,
+                    self.current_char(),
+                    "expected digit (0-9) to follow minus sign, for valid numeric value",
+                ),
+            });
+        }
+        let mut real = false;
+        if self.peek() == Some(b'.') {
+            real = true;
+            self.at += 1;
+            if self.digits() == 0 {
+                let why = "Decimal point not followed by a digit";
+                return Err(match self.peek() {
+                    None => self.bad_number(self.at - 1, '.', why),
+                    Some(_) => self.bad_number(self.at, self.current_char(), why),
+                });
+            }
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            real = true;
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            if self.digits() == 0 {
+                let why = "Exponent indicator not followed by a digit";
+                return Err(match self.peek() {
+                    None => TreeError::end(self.text, eof),
+                    Some(_) => self.bad_number(self.at, self.current_char(), why),
+                });
+            }
+        }
+        self.number_node(start, real)
+    }
+
+    fn negative_infinity(&self, start: usize) -> TreeError {
+        let rest = self.text.get(start..).unwrap_or_default();
+        if rest.starts_with(b"-Infinity") {
+            let message = "Non-standard token '-Infinity': enable \
+                           `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow";
+            return TreeError::parse(self.text, start + 9, message);
+        }
+        self.bad_number(
+            self.at,
+            'I',
+            "expected digit (0-9) to follow minus sign, for valid numeric value",
+        )
+    }
+
+    fn number_node(&self, start: usize, real: bool) -> Result<Node, TreeError> {
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        let digits = text.bytes().filter(|b| b.is_ascii_alphanumeric()).count();
+        let length = if real { text.len() } else { digits };
+        if length > NUMBER_LENGTH_MAX {
+            return Err(TreeError::limit(format!(
+                "Number value length ({length}) exceeds the maximum allowed ({NUMBER_LENGTH_MAX}, \
+                 from `StreamReadConstraints.getMaxNumberLength()`)"
+            )));
+        }
+        if real {
+            return Decimal::parse(text).map(Node::Real).map_err(|error| {
+                TreeError::number(format!(
+                    "Value \"{text}\" can not be deserialized as `java.math.BigDecimal`, reason:  \
+                     {error}"
+                ))
+            });
+        }
+        Ok(match text.parse::<i64>() {
+            Ok(number) => Node::Integer(number),
+            Err(_) => Node::BigInteger(text.parse().unwrap_or_default()),
+        })
+    }
+}
