@@ -40,6 +40,8 @@ pub(super) struct CompactionPlan {
 pub(super) struct Cleaned {
     pub(super) freed: u64,
     pub(super) up_to: i64,
+    /// Whether the pass reached the end of its plan.
+    pub(super) complete: bool,
 }
 
 /// A run of segments and what takes their place.
@@ -123,8 +125,7 @@ impl LogState {
         }
         let segment = Segment::new(&self.dir, group.info, pool);
         self.sealed.splice(from..to, [segment]);
-        self.generation += 1;
-        self.cursors.clear();
+        self.segments_changed();
         replace_file(
             &index_path(&self.dir, group.info.base),
             &group.index.encode(),
@@ -175,7 +176,12 @@ impl CompactionPlan {
                 install(cleaned)?;
             }
         }
-        Ok(Cleaned { freed, up_to })
+        let end = self.segments.last().map_or(0, |last| last.info.next_offset);
+        Ok(Cleaned {
+            freed,
+            up_to,
+            complete: up_to >= end,
+        })
     }
 
     /// The last offset of each key in the uncompacted part, as far as memory goes.

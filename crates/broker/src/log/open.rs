@@ -23,7 +23,7 @@ use super::producers::Producers;
 use super::reading::Cursors;
 use super::recovery::scan;
 use super::segment::{Segment, SegmentInfo, aborted_path, index_path, load_aborted, log_path};
-use super::state::{LogState, Unsynced, modified_ms, remove_segments};
+use super::state::{LogState, Unsynced, modified_ms, next_generation, remove_segments};
 use super::swap;
 
 /// Opens the log in `dir`, creating it if it is not there.
@@ -152,7 +152,12 @@ impl Opening<'_> {
                         return Ok(false);
                     }
                 }
-                Some(info) if info.size == file.size => self.infos.push(**info),
+                Some(info) if info.size == file.size => {
+                    if info.aborted > 0 && load_aborted(self.dir, *base).is_err() {
+                        return Ok(false);
+                    }
+                    self.infos.push(**info);
+                }
                 _ if *base > active.base => {
                     self.replay(*base, file, None)?;
                 }
@@ -285,7 +290,7 @@ impl Opening<'_> {
             producers: self.producers,
             log_start_offset: log_start,
             cleaned_to,
-            generation: 0,
+            generation: next_generation(),
             cursors: Cursors::default(),
             since_checkpoint: scanned,
             settled: scanned == 0 && self.synced,

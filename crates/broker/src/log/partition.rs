@@ -415,7 +415,8 @@ impl PartitionLog {
             return Ok(0);
         }
         let mut freed = 0;
-        // A round covers as many distinct keys as its memory allows; each gets further.
+        // A pass covers as many distinct keys as its memory allows; the next goes on behind it. What
+        // is written meanwhile waits for another call, or a busy log would never let go.
         loop {
             let plan = self.with_opened(|state| state.plan_compaction(&config, now_ms))??;
             let Some(plan) = plan else {
@@ -426,6 +427,9 @@ impl PartitionLog {
             })?;
             freed += cleaned.freed;
             self.with_opened(|state| state.compacted_to(cleaned.up_to))?;
+            if cleaned.complete {
+                return Ok(freed);
+            }
         }
     }
 

@@ -81,8 +81,7 @@ impl LogState {
             return Ok(0);
         }
         let removed: Vec<Segment> = self.sealed.drain(..count.min(self.sealed.len())).collect();
-        self.generation += 1;
-        self.cursors.clear();
+        self.segments_changed();
         let first = self
             .segments()
             .next()

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice, Write};
 use std::iter;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracing::warn;
@@ -47,7 +48,7 @@ pub(super) struct LogState {
     pub(super) producers: Producers,
     pub(super) log_start_offset: i64,
     pub(super) cleaned_to: i64,
-    /// Rises whenever segments are replaced or removed.
+    /// Another one whenever segments are replaced or removed, and for every open.
     pub(super) generation: u64,
     pub(super) cursors: Cursors,
     pub(super) unsynced: Unsynced,
@@ -91,7 +92,14 @@ impl LogState {
     pub(super) fn last_stable_offset(&self) -> i64 {
         self.producers
             .first_unstable_offset()
-            .unwrap_or_else(|| self.next_offset())
+            // Retention may have taken the start of an open transaction.
+            .map_or(self.next_offset(), |first| first.max(self.log_start_offset))
+    }
+
+    /// Notes that segments were replaced or removed.
+    pub(super) fn segments_changed(&mut self) {
+        self.generation = next_generation();
+        self.cursors.clear();
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
@@ -218,7 +226,7 @@ impl LogState {
     fn write(&mut self, prepared: &Prepared) -> io::Result<()> {
         if self.broken {
             return Err(io::Error::other(
-                "the log could not be repaired after a failed write: restart the broker",
+                "the log could not be repaired after a failed write or fsync: restart the broker",
             ));
         }
         let file = self.active.file.get()?;
@@ -253,7 +261,11 @@ impl LogState {
         self.unsynced.records += prepared.records;
         let age = elapsed(self.unsynced.since_ms, now_ms);
         if self.unsynced.records >= config.flush_messages || age >= config.flush_ms {
-            sync_segments(&self.unsynced_segments(), &self.dir)?;
+            if let Err(error) = sync_segments(&self.unsynced_segments(), &self.dir) {
+                // What the disk has after a failed fsync is unknown, also to the next fsync.
+                self.broken = true;
+                return Err(error);
+            }
             self.unsynced.from = None;
             self.unsynced.records = 0;
         }
@@ -411,6 +423,12 @@ fn write_all(file: &File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A number no opened log has had.
+pub(super) fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// When a file was last written, in milliseconds since 1970.

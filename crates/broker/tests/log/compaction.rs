@@ -486,3 +486,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn more_keys_than_one_pass_holds_are_compacted_in_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = compacted();
+    settings.set("segment.bytes", "20000000").unwrap();
+    let log = open(dir.path(), settings.clone());
+    let keys = 500_000_u32;
+    let per_batch = 10_000;
+    for round in 0..2_u8 {
+        for first in (0..keys).step_by(per_batch) {
+            let mut builder = BatchBuilder::new(NOW);
+            for key in first..first + per_batch as u32 {
+                builder.push(Some(&key.to_be_bytes()), Some(&[round]));
+            }
+            append(&log, builder.finish());
+        }
+    }
+    settings.set("segment.bytes", "700").unwrap();
+    log.set_config(settings);
+    seal(&log);
+    log.compact(NOW).unwrap();
+    let mut seen = 0;
+    let mut offset = 0;
+    loop {
+        let slice = log
+            .read(offset, 1 << 20, Isolation::ReadUncommitted, true)
+            .unwrap();
+        if slice.bytes.is_empty() {
+            break;
+        }
+        for item in milena_broker::log::batch::batches(slice.bytes) {
+            let (header, _) = item.unwrap();
+            seen += i64::from(header.records_count);
+            assert!(header.base_offset >= i64::from(keys), "an old value stayed");
+            offset = header.next_offset();
+        }
+    }
+    assert!(
+        (i64::from(keys)..i64::from(keys) + 10).contains(&seen),
+        "{seen}"
+    );
+}

@@ -13,4 +13,5 @@ mod producers;
 mod recovery;
 mod retention;
 mod store;
+mod storm;
 mod support;

@@ -152,6 +152,11 @@ fn damaged_side_files_are_rebuilt() {
     }
     append(&log, produced(1, 0, 0, 1, true));
     log.append_marker(1, 0, MarkerKind::Abort, 0, NOW).unwrap();
+    for round in 200..250 {
+        append(&log, batch(&[("a", Some(&round.to_string()))]));
+    }
+    append(&log, produced(1, 0, 1, 1, true));
+    log.append_marker(1, 0, MarkerKind::Abort, 0, NOW).unwrap();
     log.close().unwrap();
     let expected = read_from(&log, 0, 1 << 20, Isolation::ReadCommitted);
     drop(log);
