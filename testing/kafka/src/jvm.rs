@@ -1,0 +1,129 @@
+//! A Java process that cannot outlive us: a shell holds a pipe to us and kills it when the pipe ends.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::jars::ensure_jars;
+
+/// How long a start may take on a busy machine; it ends at once when the process does.
+const START: Duration = Duration::from_secs(120);
+
+/// Kills its child when its standard input ends, that is, when we close it or die.
+const KEEPER: &str =
+    "\"$@\" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill -9 $child; wait $child";
+
+/// The two log levels that matter, on standard output.
+const LOG4J: &str = "appender.out.type=Console\nappender.out.name=OUT\nappender.out.layout.type=PatternLayout\n\
+                     appender.out.layout.pattern=%p %c{1} %m%n\nrootLogger.level=INFO\n\
+                     rootLogger.appenderRef.out.ref=OUT\n";
+
+/// A running Java program.
+pub(crate) struct Jvm {
+    keeper: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Jvm {
+    /// Runs a main class until it prints a line with `ready`; its output goes to `<folder>/<class>.log`.
+    pub(crate) fn start(folder: &Path, main: &str, args: &[&str], ready: &str) -> Result<Self> {
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh", "java"]);
+        command.args(options(folder)?).arg(main).args(args);
+        command.current_dir(folder).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = command.spawn().context("sh cannot be run")?;
+        let pipe = keeper.stdin.take();
+        let output = keeper.stdout.take().context("no output")?;
+        let jvm = Self { keeper, pipe };
+        let log = folder.join(format!("{main}.log"));
+        let mut copy = fs::File::create(&log)?;
+        let (tell, told) = mpsc::channel();
+        let ready = ready.to_owned();
+        std::thread::spawn(move || {
+            let mut tell = Some(tell);
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // A full disk must not stop the reading, which would stop the process.
+                let _ = writeln!(copy, "{line}");
+                if line.contains(&ready)
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(());
+                }
+            }
+        });
+        if told.recv_timeout(START).is_err() {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = lines.get(lines.len().saturating_sub(30)..).unwrap_or(&[]);
+            bail!("{main} did not start; its last words:\n{}", tail.join("\n"));
+        }
+        Ok(jvm)
+    }
+
+    /// Kills the process and waits for its end.
+    pub(crate) fn kill(&mut self) {
+        drop(self.pipe.take());
+        // The keeper ends right after its child; there is nothing to do about a failure to wait.
+        let _ = self.keeper.wait();
+    }
+}
+
+impl Drop for Jvm {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs a main class to its end.
+pub(crate) fn run(folder: &Path, main: &str, args: &[String]) -> Result<String> {
+    let mut command = Command::new("java");
+    command.args(options(folder)?).arg(main).args(args);
+    let output = command
+        .output()
+        .context("java cannot be run; install a JDK 17")?;
+    if !output.status.success() {
+        bail!(
+            "{main} failed:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn options(folder: &Path) -> Result<Vec<String>> {
+    let logging = folder.join("log4j2.properties");
+    if !logging.exists() {
+        fs::write(&logging, LOG4J)?;
+    }
+    Ok(vec![
+        "-Xmx512m".to_owned(),
+        "-XX:+UseSerialGC".to_owned(),
+        "-XX:TieredStopAtLevel=1".to_owned(),
+        "-Xshare:auto".to_owned(),
+        format!("-Dlog4j2.configurationFile={}", logging.display()),
+        "-cp".to_owned(),
+        format!("{}/*", ensure_jars()?.display()),
+    ])
+}
+
+/// Ports that are free now, all different.
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let listeners: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
+        .collect::<std::io::Result<_>>()?;
+    let ports: std::io::Result<Vec<u16>> = listeners
+        .iter()
+        .map(|listener| Ok(listener.local_addr()?.port()))
+        .collect();
+    Ok(ports?)
+}
