@@ -6,7 +6,9 @@ use crate::{ConfigError, ConfigValue};
 
 /// A check of a parsed value; answers Java's `ConfigDef.Validator`.
 #[derive(Clone)]
-pub struct Validator(Arc<dyn Fn(&str, &ConfigValue) -> Result<(), ConfigError> + Send + Sync>);
+pub struct Validator(Arc<Check>);
+
+type Check = dyn Fn(&str, &ConfigValue) -> Result<(), ConfigError> + Send + Sync;
 
 fn refuse(name: &str, value: &ConfigValue, reason: &str) -> Result<(), ConfigError> {
     Err(ConfigError::invalid(name, &value.to_message(), reason))

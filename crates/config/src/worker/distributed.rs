@@ -118,7 +118,6 @@ fn algorithm(name: &str, text: &str) -> Result<(), ConfigError> {
 
 /// The keys of a distributed worker.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "one table")]
 pub fn distributed_def() -> ConfigDef {
     let mac = || Validator::new(|name, value| algorithm(name, value.as_str().unwrap_or_default()));
     let macs = Validator::new(|name, value| match value {
