@@ -1,0 +1,12 @@
+//! Tests of the worker against a broker. Without `MILENA_TEST_BOOTSTRAP` they are skipped, saying so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
+
+mod distributed;
+mod world;

@@ -1,0 +1,248 @@
+//! A worker in a test: plugins, settings, and waiting for what it reports.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use milena_api::{
+    ConnectError, ConverterInstance, ConverterPlugin, ConverterUse, HeaderConverter,
+    HeaderConverterPlugin, PluginInfo, RawHeader, RecordConverter,
+};
+use milena_config::{ConfigDef, Props};
+use milena_data::{Schema, SchemaAndValue, Value};
+use milena_registry::Registry;
+use milena_rest_model::{
+    ConfigInfos, ConfigKeyInfo, ConnectorStateInfo, HerderError, HerderPort, PluginPort, RawProps,
+};
+use milena_runtime::worker::{DistributedWorker, WorkerDeps, WorkerHandle};
+
+/// The broker to use, if there is one.
+pub fn bootstrap() -> Option<String> {
+    let bootstrap = std::env::var("MILENA_TEST_BOOTSTRAP").ok();
+    if bootstrap.is_none() {
+        eprintln!("skipped: MILENA_TEST_BOOTSTRAP names no broker");
+    }
+    bootstrap
+}
+
+/// A name that no other test and no earlier run uses.
+pub fn unique(what: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let at = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let n = LAST.fetch_add(1, Ordering::Relaxed);
+    format!("{what}-{}-{}-{n}", at.as_millis(), std::process::id())
+}
+
+pub fn props(pairs: &[(&str, &str)]) -> RawProps {
+    pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned())))
+        .collect()
+}
+
+/// Text as UTF-8 bytes; enough for these tests.
+struct Plain;
+
+impl PluginInfo for Plain {
+    fn class(&self) -> &str {
+        "test.PlainConverter"
+    }
+    fn version(&self) -> &str {
+        "1"
+    }
+}
+
+impl ConverterPlugin for Plain {
+    fn config_def(&self) -> ConfigDef {
+        ConfigDef::new()
+    }
+    fn converter(&self, _: &Props, _: ConverterUse) -> Result<ConverterInstance, ConnectError> {
+        Ok(ConverterInstance::PerRecord(Box::new(Plain)))
+    }
+}
+
+impl HeaderConverterPlugin for Plain {
+    fn config_def(&self) -> ConfigDef {
+        ConfigDef::new()
+    }
+    fn header_converter(&self, _: &Props) -> Result<Box<dyn HeaderConverter>, ConnectError> {
+        Ok(Box::new(Plain))
+    }
+}
+
+impl RecordConverter for Plain {
+    fn to_connect(
+        &mut self,
+        _: &str,
+        _: &[RawHeader],
+        _: Option<&Bytes>,
+    ) -> Result<SchemaAndValue, ConnectError> {
+        Ok(SchemaAndValue::default())
+    }
+    fn from_connect(
+        &mut self,
+        _: &str,
+        _: &mut Vec<RawHeader>,
+        _: Option<&Schema>,
+        value: &Value,
+    ) -> Result<Option<Bytes>, ConnectError> {
+        Ok(value
+            .as_str()
+            .map(|text| Bytes::copy_from_slice(text.as_bytes())))
+    }
+}
+
+impl HeaderConverter for Plain {
+    fn to_connect(
+        &mut self,
+        _: &str,
+        _: &str,
+        _: Option<&Bytes>,
+    ) -> Result<SchemaAndValue, ConnectError> {
+        Ok(SchemaAndValue::default())
+    }
+    fn from_connect(
+        &mut self,
+        _: &str,
+        _: &str,
+        _: &SchemaAndValue,
+    ) -> Result<Option<Bytes>, ConnectError> {
+        Ok(None)
+    }
+}
+
+/// Accepts every configuration.
+struct NoValidation;
+
+#[async_trait]
+impl PluginPort for NoValidation {
+    fn plugins(&self, _: bool) -> Vec<milena_rest_model::PluginInfo> {
+        Vec::new()
+    }
+    fn plugin_config(&self, _: &str, _: Option<&str>) -> Result<Vec<ConfigKeyInfo>, HerderError> {
+        Ok(Vec::new())
+    }
+    async fn validate(&self, _: &RawProps) -> Result<ConfigInfos, HerderError> {
+        Ok(ConfigInfos {
+            name: String::new(),
+            error_count: 0,
+            groups: Vec::new(),
+            configs: Vec::new(),
+        })
+    }
+}
+
+pub fn registry() -> Arc<Registry> {
+    let builder = Registry::builder()
+        .connector(Arc::new(milena_file::FileStreamSourcePlugin))
+        .connector(Arc::new(milena_file::FileStreamSinkPlugin))
+        .converters(vec![Arc::new(Plain)])
+        .header_converters(vec![Arc::new(Plain)]);
+    Arc::new(builder.build())
+}
+
+/// The settings of a cluster of its own.
+pub fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
+    let id = unique("g");
+    let mut all = Props::new();
+    let pairs = [
+        ("bootstrap.servers", bootstrap),
+        ("key.converter", "test.PlainConverter"),
+        ("value.converter", "test.PlainConverter"),
+        ("header.converter", "test.PlainConverter"),
+        ("config.storage.replication.factor", "1"),
+        ("offset.storage.replication.factor", "1"),
+        ("status.storage.replication.factor", "1"),
+        ("offset.storage.partitions", "2"),
+        ("offset.flush.interval.ms", "500"),
+        ("scheduled.rebalance.max.delay.ms", "0"),
+    ];
+    for (key, value) in pairs.iter().chain(more) {
+        all.insert((*key).to_owned(), (*value).to_owned());
+    }
+    all.insert("group.id".to_owned(), id.clone());
+    for topic in ["config", "offset", "status"] {
+        all.insert(format!("{topic}.storage.topic"), format!("{id}-{topic}"));
+    }
+    all
+}
+
+/// A running worker.
+pub struct Worker {
+    pub handle: WorkerHandle,
+    pub port: Arc<dyn HerderPort>,
+}
+
+impl Worker {
+    pub async fn start(props: &Props, id: &str) -> Self {
+        let begun = Instant::now();
+        let handle = DistributedWorker::start(WorkerDeps {
+            props: props.clone(),
+            clients: milena_kafka::clients(),
+            registry: registry(),
+            advertised_url: format!("http://{id}/"),
+            plugins: Arc::new(NoValidation),
+            leader: None,
+            loggers: None,
+        })
+        .await
+        .expect("started");
+        let cluster = begun.elapsed();
+        assert!(handle.client().started().await, "the worker ended");
+        eprintln!(
+            "worker {id}: cluster {cluster:?}, joined {:?}",
+            begun.elapsed()
+        );
+        let port = handle.herder_port();
+        Self { handle, port }
+    }
+
+    /// Waits until a status satisfies the condition.
+    pub async fn status(
+        &self,
+        name: &str,
+        what: &str,
+        until: impl Fn(&ConnectorStateInfo) -> bool,
+    ) -> ConnectorStateInfo {
+        let give_up = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = self.port.connector_status(name).await;
+            if let Ok(status) = &status
+                && until(status)
+            {
+                return status.clone();
+            }
+            assert!(Instant::now() < give_up, "{what}: {status:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub async fn runs(&self, name: &str) -> ConnectorStateInfo {
+        self.status(name, "runs with a task", |status| {
+            status.connector.state == "RUNNING"
+                && status.tasks.len() == 1
+                && status.tasks[0].state == "RUNNING"
+        })
+        .await
+    }
+}
+
+/// What the condition gives, as soon as it gives something.
+pub async fn eventually<T>(what: &str, condition: impl AsyncFn() -> Option<T>) -> T {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(Instant::now() < give_up, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
