@@ -23,7 +23,7 @@ use milena_rest_model::{
 use milena_runtime::worker::{DistributedWorker, WorkerDeps, WorkerHandle};
 
 /// The broker to use, if there is one.
-pub fn bootstrap() -> Option<String> {
+pub(crate) fn bootstrap() -> Option<String> {
     let bootstrap = std::env::var("MILENA_TEST_BOOTSTRAP").ok();
     if bootstrap.is_none() {
         eprintln!("skipped: MILENA_TEST_BOOTSTRAP names no broker");
@@ -32,7 +32,7 @@ pub fn bootstrap() -> Option<String> {
 }
 
 /// A name that no other test and no earlier run uses.
-pub fn unique(what: &str) -> String {
+pub(crate) fn unique(what: &str) -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let at = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -41,7 +41,7 @@ pub fn unique(what: &str) -> String {
     format!("{what}-{}-{}-{n}", at.as_millis(), std::process::id())
 }
 
-pub fn props(pairs: &[(&str, &str)]) -> RawProps {
+pub(crate) fn props(pairs: &[(&str, &str)]) -> RawProps {
     pairs
         .iter()
         .map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned())))
@@ -140,7 +140,7 @@ impl PluginPort for NoValidation {
     }
 }
 
-pub fn registry() -> Arc<Registry> {
+pub(crate) fn registry() -> Arc<Registry> {
     let builder = Registry::builder()
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
         .connector(Arc::new(milena_file::FileStreamSinkPlugin))
@@ -150,7 +150,7 @@ pub fn registry() -> Arc<Registry> {
 }
 
 /// The settings of a cluster of its own.
-pub fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
+pub(crate) fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
     let id = unique("g");
     let mut all = Props::new();
     let pairs = [
@@ -176,13 +176,13 @@ pub fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
 }
 
 /// A running worker.
-pub struct Worker {
-    pub handle: WorkerHandle,
-    pub port: Arc<dyn HerderPort>,
+pub(crate) struct Worker {
+    pub(crate) handle: WorkerHandle,
+    pub(crate) port: Arc<dyn HerderPort>,
 }
 
 impl Worker {
-    pub async fn start(props: &Props, id: &str) -> Self {
+    pub(crate) async fn start(props: &Props, id: &str) -> Self {
         let begun = Instant::now();
         let handle = DistributedWorker::start(WorkerDeps {
             props: props.clone(),
@@ -206,7 +206,7 @@ impl Worker {
     }
 
     /// Waits until a status satisfies the condition.
-    pub async fn status(
+    pub(crate) async fn status(
         &self,
         name: &str,
         what: &str,
@@ -225,7 +225,7 @@ impl Worker {
         }
     }
 
-    pub async fn runs(&self, name: &str) -> ConnectorStateInfo {
+    pub(crate) async fn runs(&self, name: &str) -> ConnectorStateInfo {
         self.status(name, "runs with a task", |status| {
             status.connector.state == "RUNNING"
                 && status.tasks.len() == 1
@@ -236,7 +236,7 @@ impl Worker {
 }
 
 /// What the condition gives, as soon as it gives something.
-pub async fn eventually<T>(what: &str, condition: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, condition: impl AsyncFn() -> Option<T>) -> T {
     let give_up = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(value) = condition().await {
