@@ -1,1 +1,5 @@
-//! Part of Milena.
+//! Names of metrics and logs, and what they must never show.
+
+mod mbean;
+
+pub use mbean::mbean_name;

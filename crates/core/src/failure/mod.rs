@@ -5,9 +5,13 @@
 mod dead_letter;
 mod report;
 mod retry;
+mod sink_topics;
 mod stage;
+mod verdict;
 
 pub use dead_letter::{ConsumedRecord, FailureContext, FailureError, context_headers};
-pub use report::log_line;
+pub use report::{consumed_record_text, log_line};
 pub use retry::{RetryPolicy, Tolerance};
+pub use sink_topics::check_sink_topics;
 pub use stage::Stage;
+pub use verdict::{Verdict, verdict};
