@@ -55,7 +55,11 @@ pub(super) fn day_of(year: i64, month: i64, day: i64) -> i64 {
 /// The date of a day.
 pub(super) fn date_of(day: i64) -> Date {
     let gregorian = day >= CUTOVER_DAY;
-    let shifted = if gregorian { day + 719_468 } else { day + 719_470 };
+    let shifted = if gregorian {
+        day + 719_468
+    } else {
+        day + 719_470
+    };
     let (year, of_year) = if gregorian {
         let era = shifted.div_euclid(146_097);
         let of_era = shifted.rem_euclid(146_097);

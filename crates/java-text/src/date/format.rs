@@ -3,9 +3,7 @@
 use std::fmt::Write;
 
 use super::{
-    calendar::{
-        MILLIS_PER_DAY, date_of, day_of, day_of_week, on_or_before, week_number,
-    },
+    calendar::{MILLIS_PER_DAY, date_of, day_of, day_of_week, on_or_before, week_number},
     pattern::{DatePatternError, Part, compile},
 };
 
@@ -170,7 +168,10 @@ fn write_year(year: i64, count: usize, out: &mut String) {
 }
 
 fn write_name(names: &[&str], index: i64, count: usize, out: &mut String) {
-    let name = usize::try_from(index).ok().and_then(|i| names.get(i)).copied();
+    let name = usize::try_from(index)
+        .ok()
+        .and_then(|i| names.get(i))
+        .copied();
     let name = name.unwrap_or_default();
     out.push_str(if count >= 4 {
         name

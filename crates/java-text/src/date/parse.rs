@@ -67,9 +67,7 @@ impl Reader<'_> {
         let first = *self.text.get(self.at)?;
         let (field, value) = match letter {
             'G' => (Field::Era, i64::from(self.name(start, &["BC", "AD"], 0)?)),
-            'M' | 'L' if count > 2 => {
-                (Field::Month, i64::from(self.name(start, &MONTHS, 3)?))
-            }
+            'M' | 'L' if count > 2 => (Field::Month, i64::from(self.name(start, &MONTHS, 3)?)),
             'E' => (Field::DayOfWeek, i64::from(self.name(start, &DAYS, 3)?) + 1),
             'a' => (Field::AmPm, i64::from(self.name(start, &["AM", "PM"], 0)?)),
             'z' | 'Z' => return self.zone(start, first),
@@ -199,7 +197,12 @@ impl Reader<'_> {
 
     fn numeric_zone(&mut self, start: usize, sign: char, count: usize, colon: bool) -> Option<()> {
         let mut at = start;
-        let digit = |at: usize| self.text.get(at).and_then(|c| c.to_digit(10)).map(i64::from);
+        let digit = |at: usize| {
+            self.text
+                .get(at)
+                .and_then(|c| c.to_digit(10))
+                .map(i64::from)
+        };
         let mut hours = digit(at)?;
         at += 1;
         match digit(at) {

@@ -254,7 +254,8 @@ fn hexadecimal(parser: &mut Parser) -> Parsed<char> {
 /// `\uhhhh`, two of which make one character beyond the first plane.
 fn utf16(parser: &mut Parser) -> Parsed<char> {
     let Some(unit) = digits(parser, 4) else {
-        let good = (0..4).take_while(|ahead| parser.look(*ahead).is_some_and(|c| c.is_ascii_hexdigit()));
+        let good =
+            (0..4).take_while(|ahead| parser.look(*ahead).is_some_and(|c| c.is_ascii_hexdigit()));
         let cursor = parser.at + good.count() + 1;
         return parser.error("Illegal Unicode escape sequence", cursor);
     };

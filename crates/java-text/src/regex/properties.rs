@@ -20,7 +20,9 @@ pub(super) fn property(name: &str, unicode: bool) -> Option<String> {
         return block(block_name);
     }
     if let Some(rest) = name.strip_prefix("Is") {
-        return binary(rest).or_else(|| known(rest)).or_else(|| known(&format!("sc={rest}")));
+        return binary(rest)
+            .or_else(|| known(rest))
+            .or_else(|| known(&format!("sc={rest}")));
     }
     match name {
         "L1" => Some(r"[\x{0}-\x{ff}]".to_owned()),

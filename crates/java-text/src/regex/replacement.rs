@@ -93,11 +93,7 @@ fn named(regex: &JavaRegex, chars: &mut Chars<'_>) -> Result<usize, ReplaceError
 }
 
 /// The longest number that is a group; the digits after it are text.
-fn numbered(
-    regex: &JavaRegex,
-    first: char,
-    chars: &mut Chars<'_>,
-) -> Result<usize, ReplaceError> {
+fn numbered(regex: &JavaRegex, first: char, chars: &mut Chars<'_>) -> Result<usize, ReplaceError> {
     let digit = |c: char| c.to_digit(10).map(|digit| digit as usize);
     let Some(mut group) = digit(first) else {
         return illegal("Illegal group reference");

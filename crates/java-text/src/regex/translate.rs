@@ -391,7 +391,8 @@ impl Parser {
             (false, _) => r"\A".to_owned(),
             (true, true) => r"(?:(?!\z)(?:\A|(?<=\x{a})))".to_owned(),
             (true, false) => {
-                r"(?:(?!\z)(?:\A|(?<=[\x{a}\x{85}\x{2028}\x{2029}])|(?<=\x{d})(?!\x{a})))".to_owned()
+                r"(?:(?!\z)(?:\A|(?<=[\x{a}\x{85}\x{2028}\x{2029}])|(?<=\x{d})(?!\x{a})))"
+                    .to_owned()
             }
         }
     }
@@ -405,7 +406,9 @@ impl Parser {
             (true, true) => r"(?=\x{a}|\z)".to_owned(),
             (false, false) => last_line_end(),
             (true, false) => {
-                format!(r"(?:(?=\x{{d}}\x{{a}})|(?<!\x{{d}})(?=[{LINE_ENDS}])|(?=[\x{{d}}\x{{85}}\x{{2028}}\x{{2029}}])|\z)")
+                format!(
+                    r"(?:(?=\x{{d}}\x{{a}})|(?<!\x{{d}})(?=[{LINE_ENDS}])|(?=[\x{{d}}\x{{85}}\x{{2028}}\x{{2029}}])|\z)"
+                )
             }
         }
     }
@@ -463,7 +466,10 @@ impl Parser {
 
     fn named_reference(&mut self) -> Parsed<String> {
         if self.look(0) != Some('<') {
-            return self.error("\\k is not followed by '<' for named capturing group", self.at + 1);
+            return self.error(
+                "\\k is not followed by '<' for named capturing group",
+                self.at + 1,
+            );
         }
         self.at += 1;
         let name = self.name('>')?;
@@ -540,7 +546,9 @@ impl Parser {
             (true, r"\p{Lowercase}" | r"\p{Uppercase}") => {
                 r"[\p{Lowercase}\p{Uppercase}\p{Lt}]".to_owned()
             }
-            (true, r"\p{gc=Lu}" | r"\p{gc=Ll}" | r"\p{gc=Lt}") => r"[\p{Lu}\p{Ll}\p{Lt}]".to_owned(),
+            (true, r"\p{gc=Lu}" | r"\p{gc=Ll}" | r"\p{gc=Lt}") => {
+                r"[\p{Lu}\p{Ll}\p{Lt}]".to_owned()
+            }
             _ => set,
         };
         Ok(if negated { format!("[^{set}]") } else { set })

@@ -13,7 +13,8 @@ fn replaced(pattern: &str, text: &str, by: &str) -> String {
 
 #[test]
 fn classes_quotes_and_possessive_quantifiers_are_java_s() {
-    let matches = |pattern: &str, text: &str| JavaRegex::new(pattern).unwrap().matches(text).unwrap();
+    let matches =
+        |pattern: &str, text: &str| JavaRegex::new(pattern).unwrap().matches(text).unwrap();
     assert!(matches(r"\p{Alpha}+-\d{2}", "abc-12"));
     assert!(!matches(r"\d", "٣"), "digits are ASCII");
     assert!(matches(r"[a-z&&[^bc]]+", "adz"));
@@ -50,9 +51,15 @@ fn bad_patterns_are_refused_in_java_s_words() {
         "Dangling meta character '*' near index 0\n*(\n^"
     );
     assert_eq!(refused("a("), "Unclosed group near index 2\na(");
-    assert_eq!(refused("[a"), "Unclosed character class near index 1\n[a\n ^");
+    assert_eq!(
+        refused("[a"),
+        "Unclosed character class near index 1\n[a\n ^"
+    );
     assert_eq!(refused(")"), "Unmatched closing ')'\n)");
-    assert_eq!(refused("a{2,1}"), "Illegal repetition range near index 5\na{2,1}\n     ^");
+    assert_eq!(
+        refused("a{2,1}"),
+        "Illegal repetition range near index 5\na{2,1}\n     ^"
+    );
 }
 
 #[test]
@@ -88,7 +95,10 @@ fn dates_are_parsed_leniently_and_a_tail_is_ignored() {
         instant("yyyy MM dd HH mm ss SSS z", "1970 01 02 00 00 01 234 UTC"),
         Some(86_401_234)
     );
-    assert_eq!(instant("yyyy-MM-dd", "2020-13-01 tail"), Some(1_609_459_200_000));
+    assert_eq!(
+        instant("yyyy-MM-dd", "2020-13-01 tail"),
+        Some(1_609_459_200_000)
+    );
     assert_eq!(instant("yy-MM-dd", "44-01-01"), Some(-820_540_800_000));
     assert_eq!(instant("yyyyMMddHHmm", "197001020001"), Some(86_460_000));
     assert_eq!(instant("yyyy-MM-dd", "x"), None);
