@@ -1,0 +1,203 @@
+//! Fetch: whole batches as they lie in the log, waiting for more when there is too little.
+//!
+//! Incremental sessions (KIP-227) are not kept: every answer carries session id 0, which tells a client to
+//! send full requests.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    BrokerId, FetchRequest, FetchResponse, TopicName,
+    fetch_request::FetchTopic,
+    fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData},
+};
+use tokio::{sync::Notify, time::Instant};
+use uuid::Uuid;
+
+use super::{Answer, RequestError, read, write};
+use crate::{
+    broker::Shared,
+    group::{
+        FETCH_SESSION_ID_NOT_FOUND, NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_SERVER_ERROR,
+        UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
+    },
+    log::{Isolation, PartitionLog, ReadError, Topic},
+};
+
+/// The most that one answer carries, whatever the client asks for.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    body: Bytes,
+    version: i16,
+) -> Result<Answer, RequestError> {
+    let request: FetchRequest = read(body, version)?;
+    if request.session_epoch > 0 {
+        let response = FetchResponse::default().with_error_code(FETCH_SESSION_ID_NOT_FOUND);
+        return write(&response, version);
+    }
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let deadline = Instant::now() + wait;
+    let min = usize::try_from(request.min_bytes).unwrap_or(0);
+    let wanted = Wanted::new(shared, &request, version);
+    let waiter = Arc::new(Notify::new());
+    shared.appends.wait_for(&wanted.keys, &waiter);
+    let response = loop {
+        let (response, bytes, failed) = wanted.read(&request, version);
+        if bytes >= min || failed || Instant::now() >= deadline {
+            break response;
+        }
+        tokio::select! {
+            () = waiter.notified() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = shared.stopping.cancelled() => break response,
+        }
+    };
+    shared.appends.forget(&wanted.keys, &waiter);
+    write(&response, version)
+}
+
+struct Wanted {
+    topics: Vec<(FetchTopic, Option<Arc<Topic>>)>,
+    keys: Vec<(Uuid, i32)>,
+    by_id: bool,
+}
+
+impl Wanted {
+    fn new(shared: &Arc<Shared>, request: &FetchRequest, version: i16) -> Self {
+        let by_id = version >= 13;
+        let mut keys = Vec::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        let mut known: HashMap<String, Arc<Topic>> = HashMap::new();
+        for topic in &request.topics {
+            let found = if by_id {
+                shared.store.topic_by_id(topic.topic_id)
+            } else {
+                let name = topic.topic.to_string();
+                let found = known
+                    .get(&name)
+                    .cloned()
+                    .or_else(|| shared.store.topic(&name));
+                if let Some(found) = &found {
+                    known.insert(name, Arc::clone(found));
+                }
+                found
+            };
+            if let Some(found) = &found {
+                keys.extend(topic.partitions.iter().map(|p| (found.id(), p.partition)));
+            }
+            topics.push((topic.clone(), found));
+        }
+        Self {
+            topics,
+            keys,
+            by_id,
+        }
+    }
+
+    /// One look at all partitions: the answer, its bytes, and whether a partition failed.
+    fn read(&self, request: &FetchRequest, version: i16) -> (FetchResponse, usize, bool) {
+        let isolation = match request.isolation_level {
+            1 => Isolation::ReadCommitted,
+            _ => Isolation::ReadUncommitted,
+        };
+        let mut left = usize::try_from(request.max_bytes)
+            .unwrap_or(0)
+            .min(ANSWER_BYTES_MAX);
+        let (mut total, mut failed) = (0, false);
+        let mut responses = Vec::with_capacity(self.topics.len());
+        for (wanted, topic) in &self.topics {
+            let mut partitions = Vec::with_capacity(wanted.partitions.len());
+            for partition in &wanted.partitions {
+                let log = topic
+                    .as_ref()
+                    .and_then(|topic| topic.partition(partition.partition));
+                let data = match log {
+                    Some(log) => {
+                        let max = usize::try_from(partition.partition_max_bytes)
+                            .unwrap_or(0)
+                            .min(left);
+                        one(log, partition.fetch_offset, max, isolation, total == 0)
+                    }
+                    None if self.by_id && topic.is_none() => empty(UNKNOWN_TOPIC_ID),
+                    None => empty(UNKNOWN_TOPIC_OR_PARTITION),
+                };
+                let size = data.records.as_ref().map_or(0, Bytes::len);
+                total += size;
+                left = left.saturating_sub(size);
+                failed |= data.error_code != NONE;
+                let data = if version < 5 {
+                    data.with_log_start_offset(-1)
+                } else {
+                    data
+                };
+                partitions.push(data.with_partition_index(partition.partition));
+            }
+            let mut response = FetchableTopicResponse::default().with_partitions(partitions);
+            if self.by_id {
+                response = response.with_topic_id(wanted.topic_id);
+            } else {
+                response = response.with_topic(TopicName(wanted.topic.0.clone()));
+            }
+            responses.push(response);
+        }
+        (
+            FetchResponse::default().with_responses(responses),
+            total,
+            failed,
+        )
+    }
+}
+
+fn empty(error: i16) -> PartitionData {
+    PartitionData::default()
+        .with_error_code(error)
+        .with_high_watermark(-1)
+        .with_last_stable_offset(-1)
+        .with_log_start_offset(-1)
+        .with_preferred_read_replica(BrokerId(-1))
+        .with_records(Some(Bytes::new()))
+}
+
+fn one(
+    log: &PartitionLog,
+    offset: i64,
+    max: usize,
+    isolation: Isolation,
+    always_one: bool,
+) -> PartitionData {
+    if max == 0 && !always_one {
+        // The answer is full: the bounds alone.
+        return match log.bounds() {
+            Ok(bounds) => empty(NONE)
+                .with_high_watermark(bounds.high_watermark)
+                .with_last_stable_offset(bounds.last_stable_offset)
+                .with_log_start_offset(bounds.log_start_offset),
+            Err(_) => empty(UNKNOWN_SERVER_ERROR),
+        };
+    }
+    match log.read(offset, max, isolation, always_one) {
+        Ok(slice) => {
+            let aborted = slice.aborted.iter().map(|txn| {
+                AbortedTransaction::default()
+                    .with_producer_id(txn.producer_id.into())
+                    .with_first_offset(txn.first_offset)
+            });
+            let aborted = (isolation == Isolation::ReadCommitted).then(|| aborted.collect());
+            empty(NONE)
+                .with_high_watermark(slice.high_watermark)
+                .with_last_stable_offset(slice.last_stable_offset)
+                .with_log_start_offset(slice.log_start_offset)
+                .with_aborted_transactions(aborted)
+                .with_records(Some(slice.bytes))
+        }
+        Err(ReadError::OffsetOutOfRange { start, end, .. }) => empty(OFFSET_OUT_OF_RANGE)
+            .with_high_watermark(end)
+            .with_log_start_offset(start),
+        Err(ReadError::Io(error)) => {
+            tracing::error!(%error, "a partition cannot be read");
+            empty(UNKNOWN_SERVER_ERROR)
+        }
+    }
+}

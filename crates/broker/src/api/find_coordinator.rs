@@ -1,0 +1,42 @@
+//! FindCoordinator: this broker, always.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    BrokerId, FindCoordinatorRequest, FindCoordinatorResponse,
+    find_coordinator_response::Coordinator,
+};
+
+use super::{Answer, RequestError, read, text, write};
+use crate::broker::Shared;
+
+pub(super) fn answer(
+    shared: &Arc<Shared>,
+    body: Bytes,
+    version: i16,
+) -> Result<Answer, RequestError> {
+    let request: FindCoordinatorRequest = read(body, version)?;
+    let (node, port) = (
+        BrokerId(shared.config.node_id),
+        i32::from(shared.advertised.port()),
+    );
+    let host = text(&shared.advertised.ip().to_string());
+    let response = if version >= 4 {
+        let one = |key| {
+            Coordinator::default()
+                .with_key(key)
+                .with_node_id(node)
+                .with_host(host.clone())
+                .with_port(port)
+        };
+        let coordinators = request.coordinator_keys.into_iter().map(one).collect();
+        FindCoordinatorResponse::default().with_coordinators(coordinators)
+    } else {
+        FindCoordinatorResponse::default()
+            .with_node_id(node)
+            .with_host(host)
+            .with_port(port)
+    };
+    write(&response, version)
+}

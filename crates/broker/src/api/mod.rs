@@ -1,0 +1,253 @@
+//! The requests: one file each, listed once with their versions. What is not in the list is absent from
+//! ApiVersions, so that clients fall back.
+
+mod acls;
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
+mod alter_configs;
+mod api_versions;
+mod configs;
+mod create_partitions;
+mod create_topics;
+mod delete_groups;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_groups;
+mod describe_producers;
+mod end_txn;
+mod fetch;
+mod find_coordinator;
+mod heartbeat;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod list_offsets;
+mod list_transactions;
+mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+mod sync_group;
+mod txn_offset_commit;
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{ApiKey, RequestHeader, ResponseHeader},
+    protocol::{Decodable, Encodable, StrBytes, decode_request_header_from_buffer},
+};
+
+use crate::broker::Shared;
+
+/// What a request knows of its client.
+pub(crate) struct Client {
+    pub(crate) host: String,
+}
+
+/// A request that cannot be answered: its connection is closed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("a request that cannot be understood: {0}")]
+    Malformed(String),
+    #[error("a request with unknown key {0}")]
+    UnknownKey(i16),
+    #[error("{key:?} in version {version} is not offered")]
+    UnsupportedVersion { key: ApiKey, version: i16 },
+    #[error("an answer that cannot be written: {0}")]
+    Encode(String),
+}
+
+/// The requests that are answered, by key, with the versions offered.
+pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
+    (ApiKey::Produce, 3, 11),
+    (ApiKey::Fetch, 4, 16),
+    (ApiKey::ListOffsets, 1, 9),
+    (ApiKey::Metadata, 0, 12),
+    (ApiKey::OffsetCommit, 2, 9),
+    (ApiKey::OffsetFetch, 1, 9),
+    (ApiKey::FindCoordinator, 0, 6),
+    (ApiKey::JoinGroup, 0, 9),
+    (ApiKey::Heartbeat, 0, 4),
+    (ApiKey::LeaveGroup, 0, 5),
+    (ApiKey::SyncGroup, 0, 5),
+    (ApiKey::DescribeGroups, 0, 5),
+    (ApiKey::ListGroups, 0, 4),
+    (ApiKey::ApiVersions, 0, 4),
+    (ApiKey::CreateTopics, 2, 7),
+    (ApiKey::DeleteTopics, 1, 6),
+    (ApiKey::DeleteRecords, 0, 2),
+    (ApiKey::InitProducerId, 0, 5),
+    (ApiKey::OffsetForLeaderEpoch, 2, 4),
+    (ApiKey::AddPartitionsToTxn, 0, 3),
+    (ApiKey::AddOffsetsToTxn, 0, 3),
+    (ApiKey::EndTxn, 0, 3),
+    (ApiKey::TxnOffsetCommit, 0, 3),
+    (ApiKey::DescribeAcls, 1, 3),
+    (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::CreatePartitions, 0, 3),
+    (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
+    (ApiKey::OffsetDelete, 0, 0),
+    (ApiKey::DescribeCluster, 0, 1),
+    (ApiKey::DescribeProducers, 0, 0),
+    (ApiKey::DescribeTransactions, 0, 0),
+    (ApiKey::ListTransactions, 0, 1),
+];
+
+/// Reads a request of a version.
+pub(super) fn read<T: Decodable>(mut body: Bytes, version: i16) -> Result<T, RequestError> {
+    T::decode(&mut body, version).map_err(|error| RequestError::Malformed(error.to_string()))
+}
+
+/// A response waiting for its header.
+pub(super) enum Answer {
+    /// The encoded body.
+    Body(BytesMut),
+    /// The client wants none (produce with acks=0).
+    None,
+}
+
+/// Writes a response of a version.
+pub(super) fn write<T: Encodable>(response: &T, version: i16) -> Result<Answer, RequestError> {
+    let mut body = BytesMut::new();
+    response
+        .encode(&mut body, version)
+        .map_err(|error| RequestError::Encode(error.to_string()))?;
+    Ok(Answer::Body(body))
+}
+
+pub(super) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+/// Answers one frame; `None`: the client wants no answer.
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    client: &Client,
+    mut frame: Bytes,
+) -> Result<Option<BytesMut>, RequestError> {
+    let number = frame
+        .get(..2)
+        .and_then(|b| b.try_into().ok())
+        .map(i16::from_be_bytes)
+        .unwrap_or(-1);
+    let asked = frame
+        .get(2..4)
+        .and_then(|b| b.try_into().ok())
+        .map(i16::from_be_bytes)
+        .unwrap_or(-1);
+    let key = ApiKey::try_from(number).map_err(|()| RequestError::UnknownKey(number))?;
+    if key == ApiKey::ApiVersions && !(0..=4).contains(&asked) {
+        // The client learns what is offered from an answer in version 0 (KIP-511).
+        let correlation = frame
+            .get(4..8)
+            .and_then(|b| b.try_into().ok())
+            .map(i32::from_be_bytes)
+            .unwrap_or(0);
+        let Answer::Body(body) = write(&api_versions::refused(), 0)? else {
+            return Ok(None);
+        };
+        return frame_of(key, 0, correlation, &body).map(Some);
+    }
+    let offered = OFFERED.iter().find(|(offered, _, _)| *offered == key);
+    if !offered.is_some_and(|(_, min, max)| (*min..=*max).contains(&asked)) {
+        return Err(RequestError::UnsupportedVersion {
+            key,
+            version: asked,
+        });
+    }
+    let header: RequestHeader = decode_request_header_from_buffer(&mut frame)
+        .map_err(|error| RequestError::Malformed(error.to_string()))?;
+    let version = header.request_api_version;
+    let answered =
+        dispatch(shared, client, key, &header, frame)
+            .await
+            .map_err(|error| match error {
+                RequestError::Encode(text) => {
+                    RequestError::Encode(format!("{key:?} version {version}: {text}"))
+                }
+                other => other,
+            });
+    match answered? {
+        Answer::Body(body) => frame_of(key, version, header.correlation_id, &body).map(Some),
+        Answer::None => Ok(None),
+    }
+}
+
+fn frame_of(
+    key: ApiKey,
+    version: i16,
+    correlation: i32,
+    body: &BytesMut,
+) -> Result<BytesMut, RequestError> {
+    let mut out = BytesMut::with_capacity(body.len() + 16);
+    out.put_i32(0);
+    let header = ResponseHeader::default().with_correlation_id(correlation);
+    header
+        .encode(&mut out, key.response_header_version(version))
+        .map_err(|error| RequestError::Encode(error.to_string()))?;
+    out.extend_from_slice(body);
+    let length =
+        i32::try_from(out.len() - 4).map_err(|_| RequestError::Encode("too long".to_owned()))?;
+    if let Some(place) = out.get_mut(..4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(out)
+}
+
+async fn dispatch(
+    shared: &Arc<Shared>,
+    client: &Client,
+    key: ApiKey,
+    header: &RequestHeader,
+    body: Bytes,
+) -> Result<Answer, RequestError> {
+    let version = header.request_api_version;
+    match key {
+        ApiKey::Produce => produce::answer(shared, body, version),
+        ApiKey::Fetch => fetch::answer(shared, body, version).await,
+        ApiKey::ListOffsets => list_offsets::answer(shared, body, version),
+        ApiKey::Metadata => metadata::answer(shared, body, version),
+        ApiKey::OffsetCommit => offset_commit::answer(shared, body, version),
+        ApiKey::OffsetFetch => offset_fetch::answer(shared, body, version),
+        ApiKey::FindCoordinator => find_coordinator::answer(shared, body, version),
+        ApiKey::JoinGroup => join_group::answer(shared, client, header, body).await,
+        ApiKey::Heartbeat => heartbeat::answer(shared, body, version),
+        ApiKey::LeaveGroup => leave_group::answer(shared, body, version),
+        ApiKey::SyncGroup => sync_group::answer(shared, body, version).await,
+        ApiKey::DescribeGroups => describe_groups::answer(shared, body, version),
+        ApiKey::ListGroups => list_groups::answer(shared, body, version),
+        ApiKey::ApiVersions => write(&api_versions::offered(), version),
+        ApiKey::CreateTopics => create_topics::answer(shared, body, version),
+        ApiKey::DeleteTopics => delete_topics::answer(shared, body, version),
+        ApiKey::DeleteRecords => delete_records::answer(shared, body, version),
+        ApiKey::InitProducerId => init_producer_id::answer(shared, body, version),
+        ApiKey::OffsetForLeaderEpoch => offset_for_leader_epoch::answer(shared, body, version),
+        ApiKey::AddPartitionsToTxn => add_partitions_to_txn::answer(shared, body, version),
+        ApiKey::AddOffsetsToTxn => add_offsets_to_txn::answer(shared, body, version),
+        ApiKey::EndTxn => end_txn::answer(shared, body, version),
+        ApiKey::TxnOffsetCommit => txn_offset_commit::answer(shared, body, version),
+        ApiKey::DescribeAcls => acls::answer(body, version),
+        ApiKey::DescribeConfigs => describe_configs::answer(shared, body, version),
+        ApiKey::AlterConfigs => alter_configs::replace(shared, body, version),
+        ApiKey::IncrementalAlterConfigs => alter_configs::change(shared, body, version),
+        ApiKey::CreatePartitions => create_partitions::answer(shared, body, version),
+        ApiKey::DeleteGroups => delete_groups::answer(shared, body, version),
+        ApiKey::OffsetDelete => offset_delete::answer(shared, body, version),
+        ApiKey::DescribeCluster => describe_cluster::answer(shared, body, version),
+        ApiKey::DescribeProducers => describe_producers::answer(shared, body, version),
+        ApiKey::DescribeTransactions => list_transactions::describe(shared, body, version),
+        ApiKey::ListTransactions => list_transactions::list(shared, body, version),
+        other => Err(RequestError::UnsupportedVersion {
+            key: other,
+            version,
+        }),
+    }
+}

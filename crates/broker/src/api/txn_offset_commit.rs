@@ -1,0 +1,73 @@
+//! TxnOffsetCommit: offsets that become true with the transaction (KIP-447).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+    txn_offset_commit_response::{TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic},
+};
+
+use super::{Answer, RequestError, read, write};
+use crate::{
+    broker::Shared,
+    group::{CommittedOffset, NONE, OFFSETS_TOPIC},
+};
+
+pub(super) fn answer(
+    shared: &Arc<Shared>,
+    body: Bytes,
+    version: i16,
+) -> Result<Answer, RequestError> {
+    let request: TxnOffsetCommitRequest = read(body, version)?;
+    let (producer, epoch) = (*request.producer_id, request.producer_epoch);
+    let part =
+        shared
+            .transactions
+            .covers(&request.transactional_id, producer, epoch, OFFSETS_TOPIC, 0);
+    let mut error = part.map_or_else(|error| error.0, |()| NONE);
+    if error == NONE && version >= 3 && request.generation_id >= 0 {
+        let instance = request.group_instance_id.as_ref().map(|id| id.as_str());
+        error = shared.groups.may_commit(
+            &request.group_id,
+            &request.member_id,
+            instance,
+            request.generation_id,
+        );
+    }
+    if error == NONE {
+        let offsets = request.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(|at| {
+                let offset = CommittedOffset {
+                    offset: at.committed_offset,
+                    leader_epoch: at.committed_leader_epoch,
+                    metadata: at
+                        .committed_metadata
+                        .as_ref()
+                        .map(|text| text.to_string())
+                        .unwrap_or_default(),
+                };
+                ((topic.name.to_string(), at.partition_index), offset)
+            })
+        });
+        error = shared.groups.commit(
+            &shared.store,
+            &request.group_id,
+            Some((producer, epoch)),
+            offsets.collect(),
+        );
+    }
+    let topics = request.topics.into_iter().map(|topic| {
+        let one = |at: &kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition| {
+            TxnOffsetCommitResponsePartition::default()
+                .with_partition_index(at.partition_index)
+                .with_error_code(error)
+        };
+        let partitions = topic.partitions.iter().map(one).collect();
+        TxnOffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions)
+    });
+    write(
+        &TxnOffsetCommitResponse::default().with_topics(topics.collect()),
+        version,
+    )
+}

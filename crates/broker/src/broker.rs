@@ -1,0 +1,204 @@
+//! Starts and stops the broker.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize},
+    },
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    clock::now_ms,
+    config::BrokerConfig,
+    group::Groups,
+    log::{LogStore, OpenError, StoreOptions},
+    net,
+    txn::Transactions,
+    watch::Appends,
+};
+
+/// How often partitions are looked at for retention, compaction and idleness.
+const MAINTENANCE: Duration = Duration::from_secs(15);
+/// How long connections get to end by themselves at shutdown.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Why a broker could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] OpenError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}; is another broker running? choose another port")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// State of the broker in its own topics cannot be read.
+    #[error("cannot read the broker's state in {dir}: {source}")]
+    State {
+        /// The data directory.
+        dir: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) config: BrokerConfig,
+    pub(crate) store: LogStore,
+    pub(crate) cluster_id: String,
+    pub(crate) advertised: SocketAddr,
+    pub(crate) appends: Appends,
+    pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
+    pub(crate) connections: AtomicUsize,
+    pub(crate) next_member: AtomicI64,
+    pub(crate) stopping: CancellationToken,
+}
+
+/// The embedded broker.
+pub struct Broker;
+
+/// A broker that runs until it is shut down or dropped.
+pub struct RunningBroker {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Opens the data directory, recovers state, and listens. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The directory cannot be used, the address is taken, or state cannot be read.
+    pub async fn start(config: BrokerConfig) -> Result<RunningBroker, StartError> {
+        let options = StoreOptions {
+            defaults: config.log.clone(),
+            ..StoreOptions::default()
+        };
+        let store = LogStore::open(&config.data_dir, options, now_ms())?;
+        let addr = config.listen;
+        let listener = TcpListener::bind(addr).await;
+        let listener = listener.map_err(|source| StartError::Listen { addr, source })?;
+        let advertised = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { addr, source })?;
+        let dir = config.data_dir.clone();
+        let state = |source| StartError::State {
+            dir: dir.clone(),
+            source,
+        };
+        let cluster_id = cluster_id(&config.data_dir).map_err(state)?;
+        let groups = Groups::load(&store, config.group_initial_rebalance_delay).map_err(state)?;
+        let transactions = Transactions::load(&store, &config.data_dir).map_err(state)?;
+        let shared = Arc::new(Shared {
+            store,
+            cluster_id,
+            advertised,
+            appends: Appends::default(),
+            groups,
+            transactions,
+            connections: AtomicUsize::new(0),
+            next_member: AtomicI64::new(1),
+            stopping: CancellationToken::new(),
+            config,
+        });
+        // Transactions that were being completed when the broker died are completed now.
+        shared.transactions.finish_pending(&shared);
+        let tasks = vec![
+            tokio::spawn(net::accept(Arc::clone(&shared), listener)),
+            tokio::spawn(coordinate(Arc::clone(&shared))),
+            tokio::spawn(maintain(Arc::clone(&shared))),
+        ];
+        Ok(RunningBroker { shared, tasks })
+    }
+}
+
+impl RunningBroker {
+    /// `host:port` for `bootstrap.servers`.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        self.shared.advertised.to_string()
+    }
+
+    /// The address that is listened on.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.advertised
+    }
+
+    /// Ends connections and closes the logs, so that the next start need not scan them.
+    pub async fn shutdown(mut self) {
+        self.shared.stopping.cancel();
+        for task in self.tasks.drain(..) {
+            // A task that does not end by itself holds nothing that the close below needs.
+            let _ = tokio::time::timeout(GRACE, task).await;
+        }
+        if let Err(error) = self.shared.store.close() {
+            tracing::error!(%error, "the broker's logs were not closed cleanly; the next start scans them");
+        }
+    }
+}
+
+impl Drop for RunningBroker {
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+    }
+}
+
+/// Steps sessions, rebalances and transaction timeouts.
+async fn coordinate(shared: Arc<Shared>) {
+    loop {
+        let wait = shared
+            .groups
+            .until_deadline()
+            .min(Duration::from_millis(500));
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = shared.groups.changed() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        shared.groups.tick();
+        shared.transactions.time_out(&shared);
+    }
+}
+
+async fn maintain(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = tokio::time::sleep(MAINTENANCE) => {}
+        }
+        let store = Arc::clone(&shared);
+        // Compaction may take long: never on a thread that answers requests.
+        let done = tokio::task::spawn_blocking(move || store.store.maintain(now_ms())).await;
+        if let Err(error) = done {
+            tracing::error!(%error, "maintenance of the logs failed");
+        }
+    }
+}
+
+/// The cluster id, made once and kept.
+fn cluster_id(dir: &Path) -> io::Result<String> {
+    let path = dir.join("cluster-id");
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        _ => {
+            use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+            let id = URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
+            fs::write(&path, &id)?;
+            Ok(id)
+        }
+    }
+}

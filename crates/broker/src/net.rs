@@ -1,0 +1,115 @@
+//! Connections: frames in, answers out, one request of a connection at a time, as Kafka does it.
+//!
+//! A client that sends nonsense, or never reads, hurts itself alone: its frame is bounded before it is
+//! read, and its answer waits in its own task.
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tracing::{debug, warn};
+
+use crate::{api, broker::Shared};
+
+/// Accepts until the broker stops.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, for example: others go on, and this passes.
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if shared.connections.load(Ordering::Relaxed) >= shared.config.connections_max {
+            warn!(%peer, max = shared.config.connections_max, "too many connections, closing the new one");
+            continue;
+        }
+        let shared = Arc::clone(&shared);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                () = shared.stopping.cancelled() => Ok(()),
+                ended = serve(&shared, stream, peer.to_string()) => ended,
+            };
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            match ended {
+                Ok(()) => debug!(%peer, "connection ended"),
+                Err(error) => warn!(%peer, %error, "connection closed"),
+            }
+        });
+    }
+}
+
+async fn serve(shared: &Arc<Shared>, mut stream: TcpStream, peer: String) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let client = api::Client {
+        host: format!(
+            "/{}",
+            peer.rsplit_once(':').map_or(peer.as_str(), |(h, _)| h)
+        ),
+    };
+    loop {
+        let idle = shared.config.connection_idle;
+        let Ok(frame) = tokio::time::timeout(
+            idle,
+            read_frame(&mut stream, shared.config.request_bytes_max),
+        )
+        .await
+        else {
+            return Ok(());
+        };
+        let Some(frame) = frame? else { return Ok(()) };
+        match api::answer(shared, &client, frame).await {
+            Ok(Some(answer)) => stream.write_all(&answer).await?,
+            Ok(None) => {}
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
+    }
+}
+
+/// One frame; `None` when the client has closed. The length is judged before anything is taken in.
+async fn read_frame(stream: &mut TcpStream, max: usize) -> io::Result<Option<Bytes>> {
+    let mut length = [0; 4];
+    match stream.read_exact(&mut length).await {
+        Ok(_) => {}
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
+    let length = i32::from_be_bytes(length);
+    let length = usize::try_from(length).ok().filter(|length| *length <= max);
+    let length = length.ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a request of an absurd length (at most {max} bytes)"),
+        )
+    })?;
+    // Grows with what arrives: a client that only announces much costs nothing.
+    let mut frame = BytesMut::with_capacity(length.min(64 * 1024));
+    let mut limited = stream.take(length as u64);
+    while frame.len() < length {
+        if limited.read_buf(&mut frame).await? == 0 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(frame.freeze()))
+}
