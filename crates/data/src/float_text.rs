@@ -194,7 +194,7 @@ fn estimate(fraction: u64, fraction_bits: i32, exponent: i32) -> i32 {
     let scaled = f64::from_bits(0x3ff0_0000_0000_0000 | mantissa);
     let guess = (scaled - 1.5) * 0.289_529_654
         + 0.176_091_259
-        + f64::from(exponent) * 0.301_029_995_663_981;
+        + f64::from(exponent) * std::f64::consts::LOG10_2;
     guess.floor() as i32
 }
 

@@ -110,15 +110,13 @@ impl Parser<'_> {
 
     fn scalar(&mut self, token: &str, embedded: bool) -> Parsed {
         let digit = token.starts_with(|c: char| c.is_ascii_digit());
-        if digit {
-            if let Some(found) = self.temporal(token) {
-                return Ok(Some(found));
-            }
+        if digit && let Some(found) = self.temporal(token) {
+            return Ok(Some(found));
         }
-        if digit || token.starts_with(['+', '-']) {
-            if let Some(number) = number(token) {
-                return Ok(Some(number));
-            }
+        if (digit || token.starts_with(['+', '-']))
+            && let Some(number) = number(token)
+        {
+            return Ok(Some(number));
         }
         if embedded {
             return Err(DataError::data("Failed to parse embedded value"));
@@ -129,12 +127,11 @@ impl Parser<'_> {
     /// A time may be split into five tokens by its colons; then it is tried with the token alone.
     fn temporal(&mut self, token: &str) -> Option<SchemaAndValue> {
         let position = self.tokens.mark();
-        if let Some(rest) = self.tokens.next_tokens(4) {
-            if rest.len() < 100 {
-                if let Some(found) = temporal::parse(&format!("{token}{rest}")) {
-                    return Some(found);
-                }
-            }
+        if let Some(rest) = self.tokens.next_tokens(4)
+            && rest.len() < 100
+            && let Some(found) = temporal::parse(&format!("{token}{rest}"))
+        {
+            return Some(found);
         }
         self.tokens.rewind(position);
         temporal::parse(token)
