@@ -1,5 +1,10 @@
 //! Converters: between the bytes of Kafka and values.
 
+#![expect(
+    clippy::wrong_self_convention,
+    reason = "from_connect is Connect's own word and needs the converter's state"
+)]
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use milena_config::Props;

@@ -63,12 +63,11 @@ pub(crate) fn schema(json: &Json) -> Result<Option<Schema>> {
 
 /// A value under a schema, or without one.
 pub(crate) fn value(schema: Option<&Schema>, json: &Json) -> Result<Value> {
-    if let Json::Object(object) = json {
-        if let (1, Some((tag, inner))) = (object.len(), object.iter().next()) {
-            if let Some(found) = tagged(schema, tag, inner)? {
-                return Ok(found);
-            }
-        }
+    if let Json::Object(object) = json
+        && let (1, Some((tag, inner))) = (object.len(), object.iter().next())
+        && let Some(found) = tagged(schema, tag, inner)?
+    {
+        return Ok(found);
     }
     let Some(schema) = schema else {
         return schemaless(json);

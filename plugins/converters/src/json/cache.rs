@@ -72,10 +72,10 @@ impl WriteCache {
 
     /// The text that was remembered for this very schema.
     pub(crate) fn get(&mut self, schema: &Schema) -> Option<Bytes> {
-        if let Some((last, text)) = &self.last {
-            if last.same(schema) {
-                return Some(text.clone());
-            }
+        if let Some((last, text)) = &self.last
+            && last.same(schema)
+        {
+            return Some(text.clone());
         }
         // The entry holds the schema, so no other can have its address.
         let entry = self.by_address.get(&schema.address())?;

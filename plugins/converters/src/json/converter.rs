@@ -104,10 +104,10 @@ impl JsonConverter {
 
     /// The same schema again must be the same object, also on the slow way.
     fn slow_schema(&mut self, node: &Node) -> Result<Option<Schema>, ConnectError> {
-        if let Some((last, schema)) = &self.slow {
-            if last == node {
-                return Ok(Some(schema.clone()));
-            }
+        if let Some((last, schema)) = &self.slow
+            && last == node
+        {
+            return Ok(Some(schema.clone()));
         }
         let schema = schema_read::schema(node, &self.config)?;
         if let Some(schema) = &schema {

@@ -134,7 +134,7 @@ pub(super) fn dlq_headers(vector: &Vector) -> Outcome {
     let (topic, connector, class) = (text("topic"), text("connector"), text("class"));
     let error_class = text("exception_class");
     let message = vector.input_text("exception_message");
-    let mut trace = error_class.clone();
+    let mut trace = error_class;
     if let Some(message) = message {
         trace.push_str(": ");
         trace.push_str(message);
