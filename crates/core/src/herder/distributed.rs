@@ -63,6 +63,8 @@ pub struct DistributedHerder {
     pub(super) reconfigurations: Reconfigurations,
     pub(super) restarts: BTreeMap<ConnectorName, RestartRequest>,
     pub(super) restart_waiters: BTreeMap<ConnectorName, Vec<RequestId>>,
+    /// Who waits for a connector to come to rest.
+    pub(super) settle_waiters: Vec<(RequestId, ConnectorName)>,
     pub(super) patches: BTreeMap<Token, PatchUnderValidation>,
     pub(super) healing: Healing,
     /// Something changed that may leave statuses behind.
@@ -96,6 +98,7 @@ impl DistributedHerder {
             reconfigurations: Reconfigurations::default(),
             restarts: BTreeMap::new(),
             restart_waiters: BTreeMap::new(),
+            settle_waiters: Vec::new(),
             patches: BTreeMap::new(),
             healing: Healing::default(),
             statuses_to_check: false,
@@ -259,6 +262,7 @@ impl DistributedHerder {
         self.drive_reconfigurations(now, out);
         self.clear_dead_statuses(out);
         self.reconcile(out);
+        self.tell_settled(out);
     }
 
     fn reconcile(&mut self, out: &mut Sink) {
@@ -283,7 +287,10 @@ impl DistributedHerder {
         let waiting = std::mem::take(&mut self.restart_waiters)
             .into_values()
             .flatten();
-        for id in requests.into_iter().chain(waiting) {
+        let settling = std::mem::take(&mut self.settle_waiters)
+            .into_iter()
+            .map(|(id, _)| id);
+        for id in requests.into_iter().chain(waiting).chain(settling) {
             let refusal: Answer = Err(RequestError::shutting_down());
             answer(id, refusal, out);
         }

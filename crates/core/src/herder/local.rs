@@ -255,6 +255,28 @@ impl LocalWork {
         (run.phase == Phase::Up && run.target == TargetState::Started).then_some(run.incarnation)
     }
 
+    /// Whether a connector's run has reached its target and nothing else is asked of it.
+    pub(super) fn connector_is_up(&self, name: &str) -> bool {
+        let slot = self.connectors.get(name);
+        slot.is_some_and(|slot| {
+            slot.restart.is_none() && slot.run.is_some_and(|run| run.phase == Phase::Up)
+        })
+    }
+
+    /// Whether a connector's run has failed and no other is asked for.
+    pub(super) fn connector_has_failed(&self, name: &str) -> bool {
+        let slot = self.connectors.get(name);
+        slot.is_some_and(|slot| {
+            slot.restart.is_none() && slot.run.is_some_and(|run| run.phase == Phase::Failed)
+        })
+    }
+
+    /// Whether anything of a connector is wanted or runs here.
+    pub(super) fn mentions(&self, name: &ConnectorName) -> bool {
+        let task = self.tasks.range(name.task(0)..).next();
+        self.connectors.contains_key(name) || task.is_some_and(|(id, _)| id.connector == *name)
+    }
+
     /// Ends the connector's run, if any, and starts another.
     pub(super) fn restart_connector(&mut self, name: &ConnectorName, restart: Restart) {
         if let Some(slot) = self.connectors.get_mut(name).filter(|slot| slot.wanted) {

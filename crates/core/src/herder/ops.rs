@@ -118,6 +118,11 @@ impl Ops {
         self.current.as_ref().map(|(_, op)| op.stage.as_str())
     }
 
+    /// Whether no change is under way or waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.current.is_none() && self.own.is_empty()
+    }
+
     pub(super) fn push_own(&mut self, op: Op) {
         self.own.push_back(op);
     }

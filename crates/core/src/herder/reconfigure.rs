@@ -64,6 +64,12 @@ impl Reconfigurations {
         }
     }
 
+    /// Whether one waits or is under way for a connector, and whether it has failed before.
+    pub(super) fn state_of(&self, name: &ConnectorName) -> (bool, bool) {
+        let attempt = self.attempts.get(name);
+        (attempt.is_some(), attempt.is_some_and(|a| a.failures > 0))
+    }
+
     /// When the next is due.
     pub(super) fn deadline(&self) -> Option<Now> {
         self.attempts.values().fold(None, |first, attempt| {

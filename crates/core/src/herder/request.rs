@@ -87,6 +87,9 @@ pub enum Request {
     /// May the offsets of this connector be modified now? Answered when it is stopped, has no tasks and, under
     /// exactly-once, its zombies are fenced.
     PrepareOffsetChange(ConnectorName),
+    /// Answered when this worker, which runs everything itself, has done what follows from a change of the connector:
+    /// it is up with its task configurations stored, or failed, or gone (standalone mode).
+    AwaitSettled(ConnectorName),
     /// A logger's level for the whole cluster (KIP-976).
     ClusterLoggerLevel {
         /// The logger.

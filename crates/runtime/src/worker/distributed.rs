@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// News that may wait for the actor; hosts wait when it is full.
-const NEWS: usize = 4096;
+pub(super) const NEWS: usize = 4096;
 /// Answers of the network that may wait.
 const NETWORK: usize = 64;
 
@@ -121,6 +121,7 @@ impl DistributedWorker {
             hosts: Arc::clone(&hosts),
             cluster_id: Some(cluster_id.clone()),
             offsets: Arc::clone(&offsets) as _,
+            standalone: false,
         });
         let opening = Opening {
             deps,
@@ -152,7 +153,7 @@ impl DistributedWorker {
 }
 
 /// `host:port` of an advertised URL.
-fn worker_id(url: &str) -> String {
+pub(super) fn worker_id(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest).to_owned()
 }

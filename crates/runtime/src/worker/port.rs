@@ -29,6 +29,8 @@ pub struct WorkerPort {
     pub(super) hosts: Arc<Hosts>,
     pub(super) cluster_id: Option<String>,
     pub(super) offsets: Arc<dyn OffsetBook>,
+    /// In standalone mode a change is answered when all that follows from it is done.
+    pub(super) standalone: bool,
 }
 
 /// Validates a configuration: the 400 of create and update requests when there are errors.
@@ -141,10 +143,15 @@ impl WorkerPort {
             replace,
         };
         match self.ask(request).await? {
-            Reply::Connector { created, info } => Ok(PutOutcome {
+            Reply::Connector { created, info } if !self.standalone => Ok(PutOutcome {
                 created,
                 info: self.info(info),
             }),
+            Reply::Connector { created, .. } => {
+                self.done(Request::AwaitSettled(name.into())).await?;
+                let info = self.connector_info(name).await?;
+                Ok(PutOutcome { created, info })
+            }
             _ => unexpected(),
         }
     }
@@ -251,7 +258,11 @@ impl HerderPort for WorkerPort {
     }
 
     async fn delete(&self, name: &str) -> Result<(), HerderError> {
-        self.done(Request::DeleteConnector(name.into())).await
+        self.done(Request::DeleteConnector(name.into())).await?;
+        match self.standalone {
+            true => self.done(Request::AwaitSettled(name.into())).await,
+            false => Ok(()),
+        }
     }
 
     async fn connector_status(&self, name: &str) -> Result<ConnectorStateInfo, HerderError> {
@@ -317,7 +328,12 @@ impl HerderPort for WorkerPort {
     }
 
     async fn stop(&self, name: &str) -> Result<(), HerderError> {
-        self.done(Request::StopConnector(name.into())).await
+        match self.done(Request::StopConnector(name.into())).await {
+            Err(HerderError::NotFound(_)) if self.standalone => Err(HerderError::Failed(format!(
+                "No connector `{name}` configured"
+            ))),
+            answer => answer,
+        }
     }
 
     async fn topics(&self, name: &str) -> Result<Vec<String>, HerderError> {
@@ -352,11 +368,23 @@ impl HerderPort for WorkerPort {
         name: &str,
         configs: Vec<RawProps>,
     ) -> Result<(), HerderError> {
+        if self.standalone {
+            return Err(HerderError::Failed(
+                "Kafka Connect in standalone mode does not support externally setting task configurations."
+                    .to_owned(),
+            ));
+        }
         let name = name.into();
         self.done(Request::PutTaskConfigs { name, configs }).await
     }
 
     async fn fence_zombies(&self, name: &str) -> Result<(), HerderError> {
+        if self.standalone {
+            return Err(HerderError::Failed(
+                "Kafka Connect in standalone mode does not support exactly-once source connectors."
+                    .to_owned(),
+            ));
+        }
         let info = self.connector_info(name).await?;
         if info.kind == ConnectorType::Sink {
             return Err(HerderError::BadRequest(format!(

@@ -9,4 +9,5 @@
 )]
 
 mod distributed;
+mod standalone;
 mod world;

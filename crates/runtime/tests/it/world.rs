@@ -20,7 +20,7 @@ use milena_registry::Registry;
 use milena_rest_model::{
     ConfigInfos, ConfigKeyInfo, ConnectorStateInfo, HerderError, HerderPort, PluginPort, RawProps,
 };
-use milena_runtime::worker::{DistributedWorker, WorkerDeps, WorkerHandle};
+use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 
 /// The broker to use, if there is one.
 pub(crate) fn bootstrap() -> Option<String> {
@@ -175,6 +175,18 @@ pub(crate) fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
     all
 }
 
+fn deps(props: &Props, id: &str) -> WorkerDeps {
+    WorkerDeps {
+        props: props.clone(),
+        clients: milena_kafka::clients(),
+        registry: registry(),
+        advertised_url: format!("http://{id}/"),
+        plugins: Arc::new(NoValidation),
+        leader: None,
+        loggers: None,
+    }
+}
+
 /// A running worker.
 pub(crate) struct Worker {
     pub(crate) handle: WorkerHandle,
@@ -184,23 +196,21 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) async fn start(props: &Props, id: &str) -> Self {
         let begun = Instant::now();
-        let handle = DistributedWorker::start(WorkerDeps {
-            props: props.clone(),
-            clients: milena_kafka::clients(),
-            registry: registry(),
-            advertised_url: format!("http://{id}/"),
-            plugins: Arc::new(NoValidation),
-            leader: None,
-            loggers: None,
-        })
-        .await
-        .expect("started");
+        let handle = DistributedWorker::start(deps(props, id)).await;
+        let handle = handle.expect("started");
         let cluster = begun.elapsed();
         assert!(handle.client().started().await, "the worker ended");
         eprintln!(
             "worker {id}: cluster {cluster:?}, joined {:?}",
             begun.elapsed()
         );
+        let port = handle.herder_port();
+        Self { handle, port }
+    }
+
+    pub(crate) async fn standalone(props: &Props) -> Self {
+        let handle = StandaloneWorker::start(deps(props, "s:8083")).await;
+        let handle = handle.expect("started");
         let port = handle.herder_port();
         Self { handle, port }
     }

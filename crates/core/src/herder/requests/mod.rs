@@ -9,6 +9,7 @@ mod offset_change;
 mod patch;
 mod restart;
 mod restart_task;
+mod settled;
 mod status;
 mod stop;
 mod target;
@@ -93,6 +94,10 @@ impl DistributedHerder {
             Request::PrepareOffsetChange(name) => self.prepare_offset_change(id, &name, out),
             Request::ClusterLoggerLevel { namespace, level } => {
                 self.cluster_logger_level(id, namespace, level, out);
+                Ok(())
+            }
+            Request::AwaitSettled(name) => {
+                self.settle_waiters.push((id, name));
                 Ok(())
             }
             // The worker is ready, or its turn would not have come.
