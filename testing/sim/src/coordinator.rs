@@ -210,6 +210,14 @@ impl Coordinator {
         self.complete_if_all_joined(now, replies);
     }
 
+    /// Whether the group waits for the plan of this member and generation.
+    #[must_use]
+    pub fn awaits_plan(&self, id: &MemberId, generation: GenerationId) -> bool {
+        matches!(self.state, State::Completing { .. })
+            && self.leader.as_ref() == Some(id)
+            && self.refusal(id, generation).is_none()
+    }
+
     /// SyncGroup.
     pub fn sync(
         &mut self,

@@ -55,6 +55,7 @@ impl DistributedHerder {
                 WorkerEvent::Network(effect) => out.push(HerderEffect::Network(effect)),
                 WorkerEvent::Revoke { token, work } => {
                     self.local.revoke(&work);
+                    self.forget_given(&work);
                     self.stopping.push(Stopping {
                         answer: WorkerInput::Revoked { token },
                         work: Some(work),
@@ -77,6 +78,16 @@ impl DistributedHerder {
                     error: format!("{error:?}"),
                 }),
             }
+        }
+    }
+
+    /// An assignment that has not been taken up yet must not start later what has been taken away meanwhile.
+    fn forget_given(&mut self, work: &Work) {
+        match &mut self.rebalance {
+            Rebalance::Reading(_, assigned) | Rebalance::Waiting(_, assigned) => {
+                assigned.assignment.assigned.remove(work);
+            }
+            Rebalance::Open | Rebalance::Settled => {}
         }
     }
 

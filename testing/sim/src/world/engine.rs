@@ -351,7 +351,7 @@ impl World {
             return;
         };
         let name = std::mem::take(&mut host.name);
-        self.note(&name, format_args!("<- {input:?}"));
+        self.note_input(&name, &input);
         let wall =
             WallClock::since_epoch(Duration::from_secs(WALL_START) + Duration::from_millis(now));
         let mut effects = Effects::new();
@@ -366,6 +366,25 @@ impl World {
         }
         self.check_fence(worker);
         self.schedule(worker, process);
+    }
+
+    /// Records are told by their keys: their bytes would drown the rest.
+    fn note_input(&mut self, name: &str, input: &HerderInput) {
+        let keys = |records: &[TopicRecord]| -> Vec<String> {
+            let key = |r: &TopicRecord| {
+                String::from_utf8_lossy(r.key.as_deref().unwrap_or_default()).into_owned()
+            };
+            records.iter().map(key).collect()
+        };
+        match input {
+            HerderInput::ConfigRecords(records) => {
+                self.note(name, format_args!("<- config {:?}", keys(records)));
+            }
+            HerderInput::StatusRecords(records) => {
+                self.note(name, format_args!("<- {} statuses", records.len()));
+            }
+            other => self.note(name, format_args!("<- {other:?}")),
+        }
     }
 
     fn schedule(&mut self, worker: usize, process: u32) {

@@ -84,7 +84,13 @@ impl World {
         let delay = self.delay(worker);
         if self.faults.duplicates && self.rng.permille(20) {
             self.seen("requests twice");
-            let later = delay + self.rng.between(0, 3_000);
+            // An old JoinGroup never comes after a newer one: they share a connection, or the old one was answered.
+            let later = delay
+                + if kind == Kind::Join {
+                    0
+                } else {
+                    self.rng.between(0, 3_000)
+                };
             self.after(
                 later,
                 Event::Arrive {
@@ -142,7 +148,9 @@ impl World {
                 assignments,
                 ..
             } => {
-                self.check_plan(&assignments);
+                if self.group.awaits_plan(&member, generation) {
+                    self.check_plan(&assignments);
+                }
                 self.group
                     .sync(now, &member, generation, assignments, to, &mut replies);
             }
