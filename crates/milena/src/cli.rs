@@ -28,7 +28,13 @@ struct Cli {
     log_format: LogFormat,
 
     /// What is logged: a level, or directives such as `info,milena_runtime=debug`.
-    #[arg(long, global = true, value_name = "FILTER", env = "MILENA_LOG", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "MILENA_LOG",
+        hide_env = true
+    )]
     log: Option<String>,
 }
 
@@ -121,10 +127,17 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode, Exit
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            let informed = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let informed = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
             // Nobody is left to be told when the terminal is gone.
             let _ = error.print();
-            return Ok(if informed { ExitCode::SUCCESS } else { ExitCode::from(USAGE) });
+            return Ok(if informed {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(USAGE)
+            });
         }
     };
     let quiet = matches!(cli.command, Command::Quickstart(_));

@@ -1,2 +1,20 @@
-//! Part of Milena.
-fn main() {}
+//! The `milena` binary: wiring only. It parses the command line, puts the parts together and ends with a
+//! documented exit code (`docs/exit-codes.md`). It decides nothing that a worker decides.
+
+mod cli;
+mod exit;
+mod loggers;
+mod logging;
+mod modes;
+mod plugin_port;
+mod plugins;
+mod properties;
+mod quickstart;
+mod signals;
+mod worker;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os()).unwrap_or_else(exit::report)
+}

@@ -16,8 +16,13 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes the signals over from the default action; must run inside the runtime.
     pub(crate) fn take() -> Result<Self, Exit> {
-        let one = |kind| signal(kind).map_err(|e| Exit::cannot_start(format!("cannot watch signals: {e}")));
-        Ok(Self { interrupt: one(SignalKind::interrupt())?, terminate: one(SignalKind::terminate())? })
+        let one = |kind| {
+            signal(kind).map_err(|e| Exit::cannot_start(format!("cannot watch signals: {e}")))
+        };
+        Ok(Self {
+            interrupt: one(SignalKind::interrupt())?,
+            terminate: one(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for either.

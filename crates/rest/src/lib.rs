@@ -7,6 +7,7 @@
 mod accept;
 mod auth;
 mod call;
+pub mod client;
 mod cors;
 mod dispatch;
 mod endpoints;

@@ -22,12 +22,23 @@ pub(crate) struct Generator {
     next: u64,
 }
 
-const ORDERS: [&str; 6] = ["espresso", "flat white", "mate", "rooibos", "cocoa", "water"];
+const ORDERS: [&str; 6] = [
+    "espresso",
+    "flat white",
+    "mate",
+    "rooibos",
+    "cocoa",
+    "water",
+];
 
 impl Generator {
     /// Opens the file for appending and finds the number to go on with.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(path)?;
         let next = next_number(&mut file)?;
         let mut generator = Self { file, next };
         if next == 0 {
@@ -37,10 +48,14 @@ impl Generator {
     }
 
     fn append(&mut self, lines: u64) -> io::Result<()> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let mut text = String::new();
         for _ in 0..lines {
-            let item = usize::try_from(self.next).ok().and_then(|n| ORDERS.get(n % ORDERS.len()));
+            let item = usize::try_from(self.next)
+                .ok()
+                .and_then(|n| ORDERS.get(n % ORDERS.len()));
             text.push_str(&format!(
                 "{} order={} item=\"{}\" quantity={}\n",
                 since.as_millis(),
@@ -77,7 +92,10 @@ fn next_number(file: &mut File) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
     let mut tail = String::new();
-    for line in BufReader::new(Read::by_ref(file).take(TAIL_BYTES)).lines().map_while(Result::ok) {
+    for line in BufReader::new(Read::by_ref(file).take(TAIL_BYTES))
+        .lines()
+        .map_while(Result::ok)
+    {
         if line.contains("order=") {
             tail = line;
         }
@@ -90,8 +108,12 @@ fn next_number(file: &mut File) -> io::Result<u64> {
     if last != [b'\n'] {
         file.write_all(b"\n")?;
     }
-    let number = tail.split_whitespace().find_map(|word| word.strip_prefix("order="));
-    Ok(number.and_then(|n| n.parse::<u64>().ok()).map_or(0, |n| n + 1))
+    let number = tail
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("order="));
+    Ok(number
+        .and_then(|n| n.parse::<u64>().ok())
+        .map_or(0, |n| n + 1))
 }
 
 #[cfg(test)]
@@ -111,7 +133,11 @@ mod tests {
         let mut second = Generator::open(&path).unwrap();
         second.append(1).unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        let numbers: Vec<&str> = text.lines().filter_map(|l| l.split("order=").nth(1)).map(|r| r.split(' ').next().unwrap()).collect();
+        let numbers: Vec<&str> = text
+            .lines()
+            .filter_map(|l| l.split("order=").nth(1))
+            .map(|r| r.split(' ').next().unwrap())
+            .collect();
         assert_eq!(numbers.len(), 14);
         assert_eq!(numbers.last(), Some(&"13"));
         assert!(text.ends_with('\n'));

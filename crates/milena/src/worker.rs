@@ -1,0 +1,122 @@
+//! Puts a worker together: plugins, clients, herder, REST.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+};
+
+use milena_config::{Props, worker::DistributedConfig};
+use milena_kafka::clients;
+use milena_rest::{BoundRest, RestServer, RestSettings, Services};
+use milena_rest_model::PluginPort;
+use milena_runtime::worker::{DistributedWorker, WorkerDeps, WorkerHandle};
+use tracing::warn;
+
+use crate::{exit::Exit, loggers::Loggers, plugin_port::Plugins, plugins, signals::Signals};
+
+/// A worker with its REST server.
+pub(crate) struct RunningWorker {
+    pub(crate) handle: WorkerHandle,
+    rest: RestServer,
+}
+
+/// The configuration of a worker on an embedded broker.
+pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
+    let string = "org.apache.kafka.connect.storage.StringConverter";
+    let pairs = [
+        ("bootstrap.servers", bootstrap),
+        ("group.id", group),
+        ("key.converter", string),
+        ("value.converter", string),
+        ("config.storage.topic", "connect-configs"),
+        ("config.storage.replication.factor", "1"),
+        ("offset.storage.topic", "connect-offsets"),
+        ("offset.storage.replication.factor", "1"),
+        ("offset.storage.partitions", "5"),
+        ("status.storage.topic", "connect-status"),
+        ("status.storage.replication.factor", "1"),
+        ("offset.flush.interval.ms", "5000"),
+        ("exactly.once.source.support", "enabled"),
+        ("scheduled.rebalance.max.delay.ms", "0"),
+        ("milena.task.restart.policy", "backoff"),
+    ];
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Adds a REST listener on loopback, on this port or, when it is taken, on a free one.
+pub(crate) fn with_listener(mut props: Props, port: u16) -> Props {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err();
+    let port = if taken { 0 } else { port };
+    props.insert("listeners".to_owned(), format!("http://127.0.0.1:{port}"));
+    props
+}
+
+/// Starts a worker in distributed mode; resolves when REST answers.
+pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exit> {
+    let config = DistributedConfig::parse(&props).map_err(Exit::cannot_start)?;
+    for name in &config.unknown {
+        warn!(key = %name, "this worker setting is not known and has no effect");
+    }
+    let mut settings = RestSettings::new(config.worker.rest.clone());
+    settings
+        .verification_algorithms
+        .clone_from(&config.verification_algorithms);
+    let bound = BoundRest::bind(settings)
+        .await
+        .map_err(Exit::cannot_start)?;
+    let registry = Arc::new(plugins::registry());
+    let port = Arc::new(Plugins::new(Arc::clone(&registry)));
+    let deps = WorkerDeps {
+        props,
+        clients: clients(),
+        registry,
+        advertised_url: bound.advertised_url(),
+        plugins: Arc::clone(&port) as Arc<dyn PluginPort>,
+        leader: None,
+        loggers: None,
+    };
+    let handle = DistributedWorker::start(deps)
+        .await
+        .map_err(Exit::cannot_start)?;
+    let services = Services {
+        herder: handle.herder_port(),
+        plugins: port,
+        loggers: Arc::new(Loggers::default()),
+    };
+    Ok(RunningWorker {
+        handle,
+        rest: bound.serve(services),
+    })
+}
+
+/// Starts a worker in standalone mode with its connectors.
+pub(crate) async fn start_standalone(
+    _props: Props,
+    _connectors: Vec<Props>,
+) -> Result<RunningWorker, Exit> {
+    Err(Exit::cannot_start("standalone mode is not there yet"))
+}
+
+impl RunningWorker {
+    /// The REST address.
+    pub(crate) fn url(&self) -> String {
+        self.rest.advertised_url().trim_end_matches('/').to_owned()
+    }
+
+    /// Waits for a signal, or for the worker to fail.
+    pub(crate) async fn until(&self, signals: &mut Signals) -> Result<(), Exit> {
+        tokio::select! {
+            () = signals.any() => Ok(()),
+            error = self.handle.failed() => Err(Exit::failed(error)),
+        }
+    }
+
+    /// Stops tasks and connectors, commits, leaves the group, ends REST.
+    pub(crate) async fn stop(self) {
+        self.handle.stop().await;
+        self.rest.shutdown().await;
+    }
+}
