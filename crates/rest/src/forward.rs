@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
     client::legacy::Client, client::legacy::connect::HttpConnector, rt::TokioExecutor,
@@ -45,12 +45,12 @@ impl Forwarder {
         Self { client }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         url: &str,
         body: Option<Vec<u8>>,
-        authorization: Option<&HeaderValue>,
+        headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Remote, RestError> {
         let io = |cause: &dyn std::fmt::Display| {
             RestError::failed(format!("IO Error trying to forward REST request: {cause}"))
@@ -63,8 +63,8 @@ impl Forwarder {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        if let Some(value) = authorization {
-            request = request.header(header::AUTHORIZATION, value);
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
         let request = request
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
@@ -162,11 +162,11 @@ pub(crate) async fn serve<T>(
         forward.path
     );
     tracing::debug!(%target, "forwarding a request");
-    let authorization = authorization(&call.headers);
-    let sent =
-        call.shared
-            .forwarder
-            .send(call.method.clone(), &target, forward.body, authorization);
+    let headers = authorization(&call.headers);
+    let sent = call
+        .shared
+        .forwarder
+        .send(call.method.clone(), &target, forward.body, headers);
     match tokio::time::timeout(call.limit(), sent).await {
         Ok(remote) => remote.map(Served::There),
         Err(_) => Err(RestError::failed(
@@ -175,6 +175,10 @@ pub(crate) async fn serve<T>(
     }
 }
 
-fn authorization(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get(header::AUTHORIZATION)
+fn authorization(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let value = headers.get(header::AUTHORIZATION).cloned();
+    value
+        .into_iter()
+        .map(|value| (header::AUTHORIZATION, value))
+        .collect()
 }

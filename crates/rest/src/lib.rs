@@ -14,6 +14,7 @@ mod endpoints;
 mod error;
 mod forward;
 mod json_body;
+mod leader;
 mod location;
 mod path;
 mod query;
@@ -25,6 +26,7 @@ mod signature;
 mod stage;
 
 pub use auth::{BasicAuth, BasicAuthError};
+pub use leader::LeaderClient;
 pub use location::encode_segment;
 pub use server::{BindError, BoundRest, RestServer, Services};
 pub use settings::RestSettings;

@@ -12,12 +12,12 @@ use milena_core::{
 };
 use milena_kafka::ports::{Admin, ClientProps, InRecord, KafkaClients};
 use milena_registry::Registry;
-use milena_rest_model::PluginPort;
+use milena_rest_model::{LeaderPort, PluginPort};
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::{
-    DistributedSettings, LeaderPort, LoggerLevels, Resolver, StartError, WorkerHandle,
+    DistributedSettings, LoggerLevels, Resolver, StartError, WorkerHandle,
     appender::Appender,
     client_props,
     config_writer::ConfigWriter,

@@ -2,23 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use base64::Engine;
+use milena_config::Secret;
 use milena_core::{
     ConnectorName, Token,
     cluster::{KeyValue, RawProps, SessionKey},
     group::membership::Effect,
-    herder::{HerderEffect, Outcome, RequestError},
+    herder::{HerderEffect, Outcome},
     status::StatusRecord,
 };
 use milena_kafka::ports::KafkaErrorKind;
-use milena_rest_model::PluginPort;
+use milena_rest_model::{LeaderPort, PluginPort};
 use rand::RngCore;
 use tracing::warn;
 
 use super::{
-    client_props, config_writer::ConfigWriter, hosts::Hosts, port::validate, shell::Surroundings,
-    status_writer::StatusWriter, topic_log::TopicLog,
+    client_props,
+    config_writer::ConfigWriter,
+    hosts::Hosts,
+    port::{request_error, validate},
+    shell::Surroundings,
+    status_writer::StatusWriter,
+    topic_log::TopicLog,
 };
 use crate::group_net::GroupNet;
 
@@ -31,27 +36,6 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 const FENCE_WITHIN: Duration = Duration::from_secs(90);
 /// What Java's generator gives for HmacSHA256 when no size is set.
 const KEY_BYTES: usize = 32;
-
-/// Carries internal requests to another worker, signed with the session key (spec `rest-and-config.md` 6).
-#[async_trait]
-pub trait LeaderPort: Send + Sync {
-    /// `POST <url>connectors/<name>/tasks`.
-    async fn put_task_configs(
-        &self,
-        url: &str,
-        name: &str,
-        configs: Vec<RawProps>,
-        key: Option<SessionKey>,
-    ) -> Result<(), RequestError>;
-
-    /// `PUT <url>connectors/<name>/fence`.
-    async fn fence_zombies(
-        &self,
-        url: &str,
-        name: &str,
-        key: Option<SessionKey>,
-    ) -> Result<(), RequestError>;
-}
 
 /// Sets loggers of this worker.
 pub trait LoggerLevels: Send + Sync {
@@ -83,6 +67,13 @@ impl KafkaSurroundings {
         });
     }
 
+    /// The bytes of the session key as last read.
+    fn signing_key(&self) -> Option<Secret<Vec<u8>>> {
+        let key = self.session_key.borrow();
+        let engine = base64::engine::general_purpose::STANDARD;
+        engine.decode(&key.as_ref()?.base64).ok().map(Secret::new)
+    }
+
     fn send_task_configs(
         &self,
         token: Token,
@@ -90,7 +81,7 @@ impl KafkaSurroundings {
         name: ConnectorName,
         configs: Vec<RawProps>,
     ) {
-        let (leader, key) = (self.leader.clone(), self.session_key.borrow().clone());
+        let (leader, key) = (self.leader.clone(), self.signing_key());
         self.begin(token, async move {
             let Some(leader) = leader else {
                 return no_leader_port();
@@ -98,17 +89,18 @@ impl KafkaSurroundings {
             let sent = leader
                 .put_task_configs(&url, name.as_str(), configs, key)
                 .await;
-            told(sent)
+            told(sent.map_err(request_error))
         });
     }
 
     fn ask_for_fencing(&self, token: Token, url: String, name: ConnectorName) {
-        let (leader, key) = (self.leader.clone(), self.session_key.borrow().clone());
+        let (leader, key) = (self.leader.clone(), self.signing_key());
         self.begin(token, async move {
             let Some(leader) = leader else {
                 return no_leader_port();
             };
-            told(leader.fence_zombies(&url, name.as_str(), key).await)
+            let fenced = leader.fence_zombies(&url, name.as_str(), key).await;
+            told(fenced.map_err(request_error))
         });
     }
 
@@ -142,7 +134,7 @@ impl KafkaSurroundings {
     }
 }
 
-fn told(result: Result<(), RequestError>) -> Outcome {
+fn told(result: Result<(), milena_core::herder::RequestError>) -> Outcome {
     result.map_or_else(Outcome::Refused, |()| Outcome::Done)
 }
 

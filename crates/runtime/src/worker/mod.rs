@@ -30,7 +30,7 @@ mod topic_log;
 pub use distributed::{DistributedWorker, WorkerDeps};
 pub use handle::{HerderClient, StartError, WorkerHandle};
 pub use internal_topics::InternalTopicError;
-pub use kafka_surroundings::{LeaderPort, LoggerLevels};
+pub use kafka_surroundings::LoggerLevels;
 pub use port::WorkerPort;
 pub use resolve::Resolver;
 pub use settings::{CommonSettings, DistributedSettings, InternalTopic, SettingsError};

@@ -44,7 +44,7 @@ pub(super) async fn validate(
         .map_or(Ok(()), |text| Err(RequestError::BadRequest(text)))
 }
 
-fn request_error(error: HerderError) -> RequestError {
+pub(super) fn request_error(error: HerderError) -> RequestError {
     match error {
         HerderError::BadRequest(text) => RequestError::BadRequest(text),
         HerderError::Forbidden(text) => RequestError::Forbidden(text),

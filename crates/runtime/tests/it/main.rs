@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod cluster;
 mod distributed;
 mod standalone;
 mod world;

@@ -1,8 +1,9 @@
 //! A worker in a test: plugins, settings, and waiting for what it reports.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,11 +15,12 @@ use milena_api::{
     ConnectError, ConverterInstance, ConverterPlugin, ConverterUse, HeaderConverter,
     HeaderConverterPlugin, PluginInfo, RawHeader, RecordConverter,
 };
-use milena_config::{ConfigDef, Props};
+use milena_config::{ConfigDef, Props, Secret};
 use milena_data::{Schema, SchemaAndValue, Value};
 use milena_registry::Registry;
 use milena_rest_model::{
-    ConfigInfos, ConfigKeyInfo, ConnectorStateInfo, HerderError, HerderPort, PluginPort, RawProps,
+    ConfigInfos, ConfigKeyInfo, ConnectorStateInfo, HerderError, HerderPort, LeaderPort,
+    PluginPort, RawProps,
 };
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 
@@ -164,6 +166,7 @@ pub(crate) fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
         ("offset.storage.partitions", "2"),
         ("offset.flush.interval.ms", "500"),
         ("scheduled.rebalance.max.delay.ms", "0"),
+        ("heartbeat.interval.ms", "300"),
     ];
     for (key, value) in pairs.iter().chain(more) {
         all.insert((*key).to_owned(), (*value).to_owned());
@@ -173,6 +176,45 @@ pub(crate) fn cluster(bootstrap: &str, more: &[(&str, &str)]) -> Props {
         all.insert(format!("{topic}.storage.topic"), format!("{id}-{topic}"));
     }
     all
+}
+
+/// Carries internal requests between the workers of this process.
+#[derive(Default)]
+pub(crate) struct Net(Mutex<BTreeMap<String, Arc<dyn HerderPort>>>);
+
+impl Net {
+    fn join(&self, id: &str, port: Arc<dyn HerderPort>) {
+        self.0.lock().unwrap().insert(format!("http://{id}/"), port);
+    }
+
+    pub(crate) fn port(&self, url: &str) -> Result<Arc<dyn HerderPort>, HerderError> {
+        let found = self.0.lock().unwrap().get(url).cloned();
+        found.ok_or_else(|| HerderError::Failed(format!("no worker at {url}")))
+    }
+}
+
+#[async_trait]
+impl LeaderPort for Net {
+    async fn put_task_configs(
+        &self,
+        url: &str,
+        name: &str,
+        configs: Vec<RawProps>,
+        key: Option<Secret<Vec<u8>>>,
+    ) -> Result<(), HerderError> {
+        drop(key);
+        self.port(url)?.put_task_configs(name, configs).await
+    }
+
+    async fn fence_zombies(
+        &self,
+        url: &str,
+        name: &str,
+        key: Option<Secret<Vec<u8>>>,
+    ) -> Result<(), HerderError> {
+        drop(key);
+        self.port(url)?.fence_zombies(name).await
+    }
 }
 
 fn deps(props: &Props, id: &str) -> WorkerDeps {
@@ -205,6 +247,17 @@ impl Worker {
             begun.elapsed()
         );
         let port = handle.herder_port();
+        Self { handle, port }
+    }
+
+    /// A worker of a cluster of several.
+    pub(crate) async fn join(props: &Props, id: &str, net: &Arc<Net>) -> Self {
+        let mut deps = deps(props, id);
+        deps.leader = Some(Arc::clone(net) as _);
+        let handle = DistributedWorker::start(deps).await.expect("started");
+        assert!(handle.client().started().await, "the worker ended");
+        let port = handle.herder_port();
+        net.join(id, Arc::clone(&port));
         Self { handle, port }
     }
 
