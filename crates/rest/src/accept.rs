@@ -63,7 +63,6 @@ pub(crate) fn consumes_json(headers: &HeaderMap, has_body: bool) -> Consumed {
         Consumed::Unsupported(RestError::Http {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
             content_type,
-            headers: Vec::new(),
         })
     };
     let Some(value) = headers.get(header::CONTENT_TYPE) else {

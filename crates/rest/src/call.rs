@@ -56,8 +56,10 @@ impl Call {
     /// The second path parameter as a task number; no number is an unknown path (JAX-RS).
     pub(crate) fn task(&self) -> Result<i32, RestError> {
         let text = self.params.get(1).map(String::as_str).unwrap_or_default();
-        text.parse()
-            .map_err(|_| RestError::http(StatusCode::NOT_FOUND))
+        text.parse().map_err(|_| RestError::Http {
+            status: StatusCode::NOT_FOUND,
+            content_type: true,
+        })
     }
 
     /// Waits for the herder, at most as long as a request may.

@@ -141,23 +141,15 @@ async fn answer(
         return Ok(refusal().unwrap_or_else(|| options(&parts, &allow)));
     }
     let Some((route, params)) = found.into_iter().find(|(route, _)| route.method == *wanted) else {
-        let headers =
-            header::HeaderValue::from_str(&allow).map(|value| vec![(header::ALLOW, value)]);
-        return Err(Refused::ByRest(RestError::Http {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            content_type: false,
-            headers: headers.unwrap_or_default(),
-        }));
+        // Jersey sends no `Allow` here, other than on OPTIONS.
+        return Err(RestError::http(StatusCode::METHOD_NOT_ALLOWED).into());
     };
     let body = read(body).await?;
     match accept::consumes_json(&parts.headers, !body.is_empty()) {
         Consumed::Fine => {}
         Consumed::Unsupported(error) => return Err(error.into()),
         Consumed::Malformed => {
-            return Err(Refused::ByHttp(Reply::html(
-                StatusCode::BAD_REQUEST,
-                "Bad Request",
-            )));
+            return Err(Refused::ByHttp(bad_path(&parts.method, "Bad Request")));
         }
     }
     let content_type = accept::negotiate(&parts.headers)?;

@@ -1,6 +1,6 @@
 //! Errors and the status and body that clients see (spec 3).
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use milena_rest_model::{ErrorBody, HerderError};
 
 use crate::reply::Reply;
@@ -17,7 +17,6 @@ pub(crate) enum RestError {
     Http {
         status: StatusCode,
         content_type: bool,
-        headers: Vec<(HeaderName, HeaderValue)>,
     },
 }
 
@@ -41,21 +40,19 @@ impl RestError {
         Self::Http {
             status,
             content_type: false,
-            headers: Vec::new(),
         }
     }
 
     pub(crate) fn into_reply(self) -> Reply {
-        let (status, message, content_type, headers) = match self {
-            Self::Connect { status, message } => (status, message, true, Vec::new()),
+        let (status, message, content_type) = match self {
+            Self::Connect { status, message } => (status, message, true),
             Self::Http {
                 status,
                 content_type,
-                headers,
             } => {
                 let reason = status.canonical_reason().unwrap_or_default();
                 let text = format!("HTTP {} {reason}", status.as_u16());
-                (status.as_u16(), Some(text), content_type, headers)
+                (status.as_u16(), Some(text), content_type)
             }
         };
         let body = ErrorBody {
@@ -64,7 +61,6 @@ impl RestError {
         };
         let mut reply = Reply::json(&body);
         reply.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        reply.headers.extend(headers);
         if !content_type {
             reply
                 .headers

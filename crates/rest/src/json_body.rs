@@ -137,6 +137,18 @@ pub(crate) fn mismatch(class: &str, value: &Value, at: &str) -> RestError {
                  constructor/factory method to deserialize from String value ('{text}')"
             )
         }
+        // Classes of Connect itself could have a constructor for a scalar; maps and lists could not.
+        Value::Number(_) | Value::Bool(_) if class.starts_with("org.") => {
+            let (kind, boxed, called) = match value {
+                Value::Bool(_) => ("boolean", "Boolean", "Boolean"),
+                Value::Number(n) if n.is_f64() => ("double", "Double", "Number"),
+                _ => ("int", "Int", "Number"),
+            };
+            format!(
+                "Cannot construct instance of `{class}` (although at least one Creator exists): no {kind}/{boxed}-argument \
+                 constructor/factory method to deserialize from {called} value ({value})"
+            )
+        }
         other => format!(
             "Cannot deserialize value of type `{class}` from {}",
             token(other)

@@ -71,14 +71,6 @@ impl ConnectorPlugin for FileStreamSourcePlugin {
 }
 
 fn config_def() -> ConfigDef {
-    let topic = Validator::new(|name, value| match value {
-        ConfigValue::String(text) if !text.is_empty() => Ok(()),
-        _ => Err(milena_config::ConfigError::invalid(
-            name,
-            "",
-            "String must be non-empty",
-        )),
-    });
     ConfigDef::new()
         .define(
             ConfigKey::new(FILE, ConfigType::String)
@@ -88,7 +80,7 @@ fn config_def() -> ConfigDef {
         )
         .define(
             ConfigKey::new(TOPIC, ConfigType::String)
-                .validator(topic)
+                .validator(Validator::non_empty())
                 .importance(Importance::High)
                 .doc("The topic to publish data to"),
         )
