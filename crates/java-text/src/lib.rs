@@ -4,6 +4,7 @@
 //! Both take bounded time: a regular expression that blows up ends as an error.
 
 pub mod date;
+pub mod float;
 pub mod regex;
 
 pub use date::{DateFormat, DatePatternError};

@@ -1,0 +1,185 @@
+//! `ReplaceField`: keeps, drops and renames fields.
+
+use std::collections::{HashMap, HashSet};
+
+use milena_api::{ConnectError, RecordTransform};
+use milena_config::{
+    ConfigDef, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, ParsedConfig, Validator,
+};
+use milena_data::{MapValue, Record, Schema, SchemaType, Struct, Text, Value};
+
+use crate::{
+    copy,
+    keys::{REPLACE_NULL, list_text, replace_null, split_colons},
+    requirements::{require_map, require_struct},
+    schema_cache::SchemaCache,
+    side::Side,
+};
+
+const PURPOSE: &str = "field replacement";
+
+struct ReplaceField {
+    side: Side,
+    choice: Choice,
+    replace_null: bool,
+    schemas: SchemaCache<Plan>,
+}
+
+struct Choice {
+    exclude: HashSet<String>,
+    /// Empty: all.
+    include: HashSet<String>,
+    renames: HashMap<String, Text>,
+    /// New names to old ones.
+    reverse: HashMap<String, String>,
+}
+
+struct Plan {
+    schema: Schema,
+    /// Where each new field's value comes from; the name of a field that is not there is an error.
+    from: Vec<Result<usize, String>>,
+}
+
+pub(crate) fn config_def() -> ConfigDef {
+    let list = |name: &str| {
+        ConfigKey::new(name, ConfigType::List)
+            .default(ConfigValue::List(Vec::new()))
+            .importance(Importance::Medium)
+    };
+    let renames = Validator::new(|_, value| match value {
+        ConfigValue::List(items) => parse_renames(items).map(|_| ()),
+        _ => Ok(()),
+    });
+    ConfigDef::new()
+        .define(
+            list("exclude")
+                .validator(Validator::list_without_duplicates(true, false))
+                .doc("Fields to drop; wins over <code>include</code>."),
+        )
+        .define(
+            list("include")
+                .validator(Validator::list_without_duplicates(true, false))
+                .doc("Fields to keep; all when empty."),
+        )
+        .define(
+            list("renames")
+                .validator(renames)
+                .doc("Fields to rename, as old:new,other:another."),
+        )
+        .define(replace_null())
+}
+
+fn parse_renames(mappings: &[String]) -> Result<HashMap<String, Text>, ConfigError> {
+    let mut renames = HashMap::new();
+    for mapping in mappings {
+        let [old, new] = *split_colons(mapping) else {
+            return Err(ConfigError::invalid(
+                "renames",
+                &list_text(mappings),
+                &format!("Invalid rename mapping: {mapping}"),
+            ));
+        };
+        renames.insert(old.to_owned(), Text::from(new));
+    }
+    Ok(renames)
+}
+
+pub(crate) fn make(
+    config: &ParsedConfig,
+    side: Side,
+) -> Result<Box<dyn RecordTransform>, ConnectError> {
+    let renames = parse_renames(config.list("renames"))?;
+    let reverse = renames
+        .iter()
+        .map(|(old, new)| (new.to_string(), old.clone()))
+        .collect();
+    Ok(Box::new(ReplaceField {
+        side,
+        choice: Choice {
+            exclude: config.list("exclude").iter().cloned().collect(),
+            include: config.list("include").iter().cloned().collect(),
+            renames,
+            reverse,
+        },
+        replace_null: config.boolean(REPLACE_NULL),
+        schemas: SchemaCache::default(),
+    }))
+}
+
+impl Choice {
+    fn keeps(&self, name: &str) -> bool {
+        !self.exclude.contains(name) && (self.include.is_empty() || self.include.contains(name))
+    }
+
+    fn renamed(&self, name: &Text) -> Text {
+        self.renames.get(&**name).unwrap_or(name).clone()
+    }
+}
+
+impl RecordTransform for ReplaceField {
+    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+        let part = self.side.of_mut(&mut record);
+        if part.value.is_null() {
+            return Ok(Some(record));
+        }
+        let value = std::mem::take(&mut part.value);
+        match &part.schema {
+            None => {
+                let map = require_map(value, PURPOSE)?;
+                let mut kept = MapValue::with_capacity(map.len());
+                for (key, value) in map {
+                    match key {
+                        Value::String(name) if self.choice.keeps(&name) => {
+                            kept.insert(self.choice.renamed(&name), value);
+                        }
+                        _ => {}
+                    }
+                }
+                part.value = kept.into();
+            }
+            Some(schema) => {
+                let inner = require_struct(value, PURPOSE)?;
+                let choice = &self.choice;
+                let plan = self.schemas.get(schema, |schema| plan(schema, choice))?;
+                part.value = replaced(&inner, plan, self.replace_null)?.into();
+                part.schema = Some(plan.schema.clone());
+            }
+        }
+        Ok(Some(record))
+    }
+}
+
+fn replaced(inner: &Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
+    let mut slots = Vec::with_capacity(plan.from.len());
+    for (field, from) in plan.schema.fields().values().zip(&plan.from) {
+        let old = match from {
+            Ok(index) => inner.schema().field_at(*index),
+            Err(name) => Some(inner.field(name)?),
+        };
+        let value = match old {
+            Some(old) => copy::read_slot(inner.slot(old.index()).clone(), old, replace_null),
+            None => Value::Null,
+        };
+        slots.push(copy::put(field, value)?);
+    }
+    Ok(Struct::from_slots(plan.schema.clone(), slots))
+}
+
+fn plan(schema: &Schema, choice: &Choice) -> Result<Plan, ConnectError> {
+    let mut builder = copy::basics(schema, SchemaType::Struct);
+    let mut from = Vec::new();
+    for field in copy::fields(schema)?.filter(|field| choice.keeps(field.name())) {
+        let name = choice.renamed(field.name());
+        // Java looks the value up by the inverse of the renames, which may name another field.
+        let old = choice.reverse.get(&*name).map_or(&*name, String::as_str);
+        from.push(match schema.field(old) {
+            Some(old) => Ok(old.index()),
+            None => Err(old.to_owned()),
+        });
+        builder = builder.field(name, field.schema().clone());
+    }
+    Ok(Plan {
+        schema: builder.build()?,
+        from,
+    })
+}
