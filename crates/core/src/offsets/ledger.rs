@@ -119,10 +119,10 @@ impl<P, O> OffsetLedger<P, O> {
             return;
         };
         let last = (queue.first + queue.entries.len() as u64).checked_sub(1);
-        if last == Some(submission.sequence) {
-            if let Some(entry) = queue.entries.pop_back() {
-                self.unacknowledged -= usize::from(!entry.acknowledged);
-            }
+        if last == Some(submission.sequence)
+            && let Some(entry) = queue.entries.pop_back()
+        {
+            self.unacknowledged -= usize::from(!entry.acknowledged);
         }
     }
 

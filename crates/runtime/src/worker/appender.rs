@@ -22,18 +22,19 @@ pub(super) struct Entry {
     pub(super) value: Option<Bytes>,
 }
 
-/// Batches that wait for acknowledgements.
+/// A batch that waits for acknowledgements.
+struct Batch {
+    /// How many are missing.
+    missing: usize,
+    /// The first that failed.
+    failure: Option<KafkaError>,
+    done: oneshot::Sender<Result<(), KafkaError>>,
+}
+
 #[derive(Default)]
 struct Waiting {
-    /// By the batch's number: how many are missing, the first failure, and who waits.
-    batches: BTreeMap<
-        u64,
-        (
-            usize,
-            Option<KafkaError>,
-            oneshot::Sender<Result<(), KafkaError>>,
-        ),
-    >,
+    /// By the batch's number.
+    batches: BTreeMap<u64, Batch>,
 }
 
 /// A ticket is the number of its batch.
@@ -43,15 +44,15 @@ fn take_acks(waiting: &Mutex<Waiting>, acks: Vec<Ack>) {
         let Some(batch) = waiting.batches.get_mut(&ack.ticket) else {
             continue;
         };
-        batch.0 = batch.0.saturating_sub(1);
+        batch.missing = batch.missing.saturating_sub(1);
         if let Err(error) = ack.outcome {
-            batch.1.get_or_insert(error);
+            batch.failure.get_or_insert(error);
         }
-        if batch.0 == 0
-            && let Some((_, failure, waiter)) = waiting.batches.remove(&ack.ticket)
+        if batch.missing == 0
+            && let Some(batch) = waiting.batches.remove(&ack.ticket)
         {
             // Whoever waited may have given up.
-            let _ = waiter.send(failure.map_or(Ok(()), Err));
+            let _ = batch.done.send(batch.failure.map_or(Ok(()), Err));
         }
     }
 }
@@ -94,7 +95,12 @@ impl Appender {
         let (done, acked) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.batches.insert(batch, (entries.len(), None, done));
+            let waits = Batch {
+                missing: entries.len(),
+                failure: None,
+                done,
+            };
+            waiting.batches.insert(batch, waits);
         }
         let records = entries.into_iter().map(|entry| OutRecord {
             topic: Arc::clone(topic),

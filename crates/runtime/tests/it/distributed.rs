@@ -137,3 +137,40 @@ async fn a_restarted_worker_goes_on_where_it_was() {
     .await;
     worker.handle.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connectors_are_created_in_a_loop_without_an_error() {
+    let Some(bootstrap) = bootstrap() else { return };
+    let count = std::env::var("MILENA_TEST_CONNECTORS").map_or(50, |n| n.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let settings = cluster(&bootstrap, &[]);
+    let worker = Worker::start(&settings, "w1:8083").await;
+    let begun = Instant::now();
+    for n in 0..count {
+        let file = dir.path().join(format!("{n}.txt"));
+        let config = source(file.to_str().unwrap(), "t");
+        worker
+            .port
+            .create(&format!("c{n}"), config, None)
+            .await
+            .unwrap();
+    }
+    eprintln!("{count} connectors created in {:?}", begun.elapsed());
+    eventually("all of them run", async || {
+        let statuses = worker.port.all_statuses().await.unwrap();
+        let runs = |status: &milena_rest_model::ConnectorStateInfo| {
+            status.connector.state == "RUNNING" && status.tasks.iter().any(|t| t.state == "RUNNING")
+        };
+        (statuses.values().filter(|status| runs(status)).count() == count).then_some(())
+    })
+    .await;
+    eprintln!("all run after {:?}", begun.elapsed());
+    worker.handle.stop().await;
+    let begun = Instant::now();
+    let worker = Worker::start(&settings, "w1:8083").await;
+    eprintln!("a new start joined after {:?}", begun.elapsed());
+    assert_eq!(worker.port.connectors().await.unwrap().len(), count);
+    let begun = Instant::now();
+    worker.handle.stop().await;
+    eprintln!("stopped in {:?}", begun.elapsed());
+}

@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_macros,
     clippy::print_stderr,
     reason = "tests fail by panicking"
 )]
