@@ -1,14 +1,17 @@
 //! Throughput of the broker's storage alone: append, read, open, compact; wall and CPU time.
 //!
 //! `cargo run --release -p milena-broker --example log_bench [directory] [millions of records]`
+//! `… log_bench [directory] start [topics] [partitions each] [kilobytes each]`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use milena_broker::log::batch::batches;
 use milena_broker::log::{
-    AppendOrigin, BatchBuilder, Isolation, LogConfig, MarkerKind, PartitionLog,
+    AppendOrigin, BatchBuilder, Isolation, LogConfig, LogStore, MarkerKind, PartitionLog,
+    StoreOptions,
 };
 
 const NOW: i64 = 1_700_000_000_000;
@@ -22,7 +25,19 @@ fn main() -> Result<()> {
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from)
         .join(format!("log-bench-{}", std::process::id()));
-    let millions: u64 = arguments.next().map_or(Ok(2), |text| text.parse())?;
+    let second = arguments.next();
+    if second.as_deref() == Some("start") {
+        let numbers: Vec<usize> = arguments
+            .map(|text| text.parse())
+            .collect::<std::result::Result<_, _>>()?;
+        let [topics, partitions, kilobytes] = *numbers.as_slice() else {
+            return Err("start needs topics, partitions, kilobytes".into());
+        };
+        start(&root, topics, partitions, kilobytes)?;
+        std::fs::remove_dir_all(&root)?;
+        return Ok(());
+    }
+    let millions: u64 = second.map_or(Ok(2), |text| text.parse())?;
     let records = millions * 1_000_000;
     for per_batch in [1, 80, 2_500] {
         let dir = root.join(format!("batches-of-{per_batch}"));
@@ -188,6 +203,45 @@ fn compaction(dir: &Path) -> Result<()> {
     let freed = log.compact(NOW)?;
     meter.report("compact, 100,000 keys", records, size);
     println!("{:40} {} MB of {} MB freed", "", freed >> 20, size >> 20);
+    Ok(())
+}
+
+/// How long a store of many partitions takes to start, after a stop and after a kill.
+fn start(root: &Path, topics: usize, partitions: usize, kilobytes: usize) -> Result<()> {
+    let chunk = produced(-1, 0, 50);
+    let store = LogStore::open(root, StoreOptions::default(), NOW)?;
+    let meter = Meter::start();
+    for topic in 0..topics {
+        let topic = store.create_topic(&format!("t{topic}"), partitions, BTreeMap::new())?;
+        for log in topic.partitions() {
+            for _ in 0..(kilobytes << 10) / chunk.len() {
+                log.append(chunk.clone(), AppendOrigin::Coordinator, NOW)?;
+            }
+        }
+    }
+    meter.report(
+        "create and fill",
+        0,
+        (topics * partitions * kilobytes) as u64 * 1024,
+    );
+    drop(store);
+    for what in ["after a kill", "after a kill and one use", "after a stop"] {
+        let meter = Meter::start();
+        let store = LogStore::open(root, StoreOptions::default(), NOW)?;
+        meter.report(&format!("start {what}"), 0, 0);
+        let meter = Meter::start();
+        for topic in store.topics() {
+            for log in topic.partitions() {
+                log.bounds()?;
+            }
+        }
+        meter.report("open every partition", 0, 0);
+        if what == "after a kill and one use" {
+            let meter = Meter::start();
+            store.close()?;
+            meter.report("close", 0, 0);
+        }
+    }
     Ok(())
 }
 

@@ -481,7 +481,13 @@ impl PartitionLog {
     /// Storage; the log stays open.
     pub fn close(&self) -> io::Result<()> {
         let _upkeep = lock(&self.upkeep);
-        close(&mut lock(&self.state))
+        close(&mut lock(&self.state), true)
+    }
+
+    /// As [`PartitionLog::close`], leaving it to the operating system to write the data.
+    pub(super) fn close_without_sync(&self) -> io::Result<()> {
+        let _upkeep = lock(&self.upkeep);
+        close(&mut lock(&self.state), false)
     }
 
     /// As [`PartitionLog::close`], unless somebody has used the log since the last round of
@@ -492,7 +498,7 @@ impl PartitionLog {
         if self.marks.used.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        close(&mut slot).map(|()| true)
+        close(&mut slot, true).map(|()| true)
     }
 
     pub(super) fn upkeep_marks(&self) -> &UpkeepMarks {
@@ -526,12 +532,14 @@ impl PartitionLog {
     }
 }
 
-fn close(slot: &mut Slot) -> io::Result<()> {
+fn close(slot: &mut Slot, sync: bool) -> io::Result<()> {
     if let Slot::Open(state) = slot {
         if !state.settled {
-            sync_segments(&state.unsynced_segments(), &state.dir)?;
-            state.unsynced.from = None;
-            state.checkpoint(true)?;
+            if sync {
+                sync_segments(&state.unsynced_segments(), &state.dir)?;
+                state.unsynced.from = None;
+            }
+            state.checkpoint(sync)?;
         }
         *slot = Slot::Closed;
     }
