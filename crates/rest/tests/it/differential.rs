@@ -179,7 +179,7 @@ fn differ_in_keys(ours: &[Value], theirs: &[Value]) -> Vec<String> {
             let name = name(config);
             !config["definition"].is_null()
                 && !name.contains(".override.")
-                && !(name.contains(".converter.") && !name.ends_with(".plugin.version"))
+                && (!name.contains(".converter.") || name.ends_with(".plugin.version"))
         };
         configs.iter().filter(fixed).map(name).collect()
     };
