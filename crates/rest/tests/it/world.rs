@@ -200,6 +200,8 @@ fn registry() -> Registry {
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
         .converters(milena_converters::converters())
         .header_converters(milena_converters::header_converters())
+        .predicates(milena_predicates::predicates())
+        .transforms(milena_transforms::transforms())
         .build()
 }
 
