@@ -51,7 +51,14 @@ impl World {
                 target: TargetState::Started,
             },
         };
-        self.ask(leader, request, Origin::Client);
+        let origin = match &request {
+            Request::StopConnector(name) => {
+                self.half_stopped.insert(name.clone());
+                Origin::Stopper(name.clone())
+            }
+            _ => Origin::Client,
+        };
+        self.ask(leader, request, origin);
     }
 
     fn put(&mut self, name: ConnectorName) -> Request {

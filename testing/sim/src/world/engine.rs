@@ -1,6 +1,9 @@
 //! The queue of events and the step of a worker.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use milena_core::{
     Effects, Now, Token, WallClock,
@@ -118,9 +121,11 @@ pub(super) enum Event {
 }
 
 /// Who asked a worker something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Origin {
     Client,
+    /// A user who stops this connector.
+    Stopper(milena_core::ConnectorName),
     Peer(ReplyTo),
 }
 
@@ -140,6 +145,9 @@ pub(super) struct World {
     /// Whose transactional producer is the newest.
     pub(super) privilege: Option<(usize, u32)>,
     pub(super) origins: BTreeMap<u64, Origin>,
+    /// Connectors whose stop was not answered with success: stopping is two writes, and the second may be missing.
+    /// Such a connector is STARTED without tasks until somebody touches it, as with Java's worker.
+    pub(super) half_stopped: BTreeSet<milena_core::ConnectorName>,
     pub(super) last_request: u64,
     pub(super) connectors_made: u64,
     pub(super) faults: Faults,
@@ -208,6 +216,7 @@ impl World {
             status: Vec::new(),
             privilege: None,
             origins: BTreeMap::new(),
+            half_stopped: BTreeSet::new(),
             last_request: 0,
             connectors_made: 0,
             healed: false,
@@ -541,13 +550,21 @@ impl World {
         let Some(origin) = self.origins.remove(&id) else {
             return;
         };
-        if let Origin::Peer(to) = origin {
-            let outcome = match answer {
-                Ok(_) => Outcome::Done,
-                Err(error) => Outcome::Refused(error),
-            };
-            let delay = self.rng.between(1, 20);
-            self.outcome(to, delay, outcome);
+        match origin {
+            Origin::Client => {}
+            Origin::Stopper(name) => {
+                if answer.is_ok() {
+                    self.half_stopped.remove(&name);
+                }
+            }
+            Origin::Peer(to) => {
+                let outcome = match answer {
+                    Ok(_) => Outcome::Done,
+                    Err(error) => Outcome::Refused(error),
+                };
+                let delay = self.rng.between(1, 20);
+                self.outcome(to, delay, outcome);
+            }
         }
     }
 

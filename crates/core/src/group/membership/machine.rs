@@ -90,6 +90,8 @@ pub struct Membership {
     pub(super) confirmed: Option<Now>,
     /// When the last request was sent that the coordinator answered while no round was under way.
     pub(super) settled: Option<Now>,
+    /// The last generation we have our assignment of.
+    pub(super) synced: Option<GenerationId>,
     /// Whether the owner may be running something of the group.
     pub(super) holding: bool,
     pub(super) heartbeat: Option<HeartbeatSent>,
@@ -117,6 +119,7 @@ impl Membership {
             generation: None,
             confirmed: None,
             settled: None,
+            synced: None,
             holding: false,
             heartbeat: None,
             heartbeat_due: Now::ZERO,
@@ -526,6 +529,7 @@ impl Membership {
             return;
         };
         self.state = State::Stable;
+        self.synced = Some(generation);
         self.holding = true;
         self.failures = 0;
         effects.push(Effect::Assigned {

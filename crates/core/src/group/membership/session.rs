@@ -78,8 +78,9 @@ impl Membership {
         match result {
             Ok(()) => {
                 self.confirm(sent.at);
-                // While a generation is being handed out the coordinator accepts heartbeats, and still waits for us.
-                if !matches!(self.state, State::Assigning { .. } | State::Syncing { .. }) {
+                // While a generation is being handed out the coordinator accepts heartbeats, and still drops who does
+                // not sync: only a generation we have our assignment of is known to be settled.
+                if self.synced == Some(sent.generation) {
                     self.settled = self.settled.max(Some(sent.at));
                 }
             }
