@@ -12,7 +12,7 @@ impl Rng {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,17 +22,17 @@ impl Rng {
 
     /// A number from `from` to `to`, both possible.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
-        from + self.next() % (to.saturating_sub(from) + 1)
+        from + self.number() % (to.saturating_sub(from) + 1)
     }
 
     /// True this many times in a thousand.
     pub fn permille(&mut self, of: u64) -> bool {
-        self.next() % 1000 < of
+        self.number() % 1000 < of
     }
 
     /// One of these; `None` of none.
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        let index = self.next() % u64::try_from(of.len().max(1)).unwrap_or(1);
+        let index = self.number() % u64::try_from(of.len().max(1)).unwrap_or(1);
         of.get(usize::try_from(index).unwrap_or(0))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-/// Lines kept for a failure's report; enough for the minutes before it.
-const LINES_MAX: usize = 4_000;
+/// Lines kept for a failure's report; a whole history of ten minutes.
+const LINES_MAX: usize = 200_000;
 
 /// A running hash over every event, and the last lines if they are wanted.
 #[derive(Debug)]

@@ -494,7 +494,7 @@ impl World {
             }
             HerderEffect::GenerateSessionKey { token } => {
                 self.expect(worker, token);
-                let key = format!("{:011x}A", self.rng.next() >> 20);
+                let key = format!("{:011x}A", self.rng.number() >> 20);
                 self.outcome(to(token), 1, Outcome::SessionKey(key));
             }
             HerderEffect::Answer { id, answer } => self.answered(id.0, answer),

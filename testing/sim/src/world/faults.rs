@@ -95,7 +95,7 @@ impl World {
                 "cuts"
             }
             4 if faults.halves => {
-                host.link = if lasts % 2 == 0 {
+                host.link = if lasts.is_multiple_of(2) {
                     Link::RequestsLost
                 } else {
                     Link::AnswersLost
