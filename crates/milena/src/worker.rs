@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use milena_config::{Props, worker::DistributedConfig};
+use milena_config::{
+    Props,
+    worker::{DistributedConfig, StandaloneConfig},
+};
 use milena_kafka::clients;
 use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
-use milena_runtime::worker::{DistributedWorker, WorkerDeps, WorkerHandle};
+use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 use tracing::warn;
 
 use crate::{exit::Exit, loggers::Loggers, plugin_port::Plugins, plugins, signals::Signals};
@@ -67,6 +70,49 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;
+    let (deps, port) = deps(props, &bound);
+    let handle = DistributedWorker::start(deps)
+        .await
+        .map_err(Exit::cannot_start)?;
+    Ok(serve(handle, bound, port))
+}
+
+/// Starts a worker in standalone mode with its connectors; resolves when they were created.
+pub(crate) async fn start_standalone(
+    props: Props,
+    connectors: Vec<Props>,
+) -> Result<RunningWorker, Exit> {
+    let config = StandaloneConfig::parse(&props).map_err(Exit::cannot_start)?;
+    for name in &config.unknown {
+        warn!(key = %name, "this worker setting is not known and has no effect");
+    }
+    let settings = RestSettings::new(config.worker.rest.clone());
+    let bound = BoundRest::bind(settings)
+        .await
+        .map_err(Exit::cannot_start)?;
+    let (deps, port) = deps(props, &bound);
+    let handle = StandaloneWorker::start(deps)
+        .await
+        .map_err(Exit::cannot_start)?;
+    let herder = handle.herder_port();
+    let worker = serve(handle, bound, port);
+    for connector in connectors {
+        let name = connector.get("name").cloned().unwrap_or_default();
+        let raw = connector
+            .into_iter()
+            .map(|(key, value)| (key, Some(value)))
+            .collect();
+        if let Err(error) = herder.put_config(&name, raw).await {
+            worker.stop().await;
+            return Err(Exit::ConnectorFile(format!(
+                "connector {name:?} cannot be created: {error}"
+            )));
+        }
+    }
+    Ok(worker)
+}
+
+fn deps(props: Props, bound: &BoundRest) -> (WorkerDeps, Arc<Plugins>) {
     let registry = Arc::new(plugins::registry());
     let port = Arc::new(Plugins::new(Arc::clone(&registry)));
     let deps = WorkerDeps {
@@ -78,26 +124,19 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
         leader: None,
         loggers: None,
     };
-    let handle = DistributedWorker::start(deps)
-        .await
-        .map_err(Exit::cannot_start)?;
-    let services = Services {
-        herder: handle.herder_port(),
-        plugins: port,
-        loggers: Arc::new(Loggers::default()),
-    };
-    Ok(RunningWorker {
-        handle,
-        rest: bound.serve(services),
-    })
+    (deps, port)
 }
 
-/// Starts a worker in standalone mode with its connectors.
-pub(crate) async fn start_standalone(
-    _props: Props,
-    _connectors: Vec<Props>,
-) -> Result<RunningWorker, Exit> {
-    Err(Exit::cannot_start("standalone mode is not there yet"))
+fn serve(handle: WorkerHandle, bound: BoundRest, plugins: Arc<Plugins>) -> RunningWorker {
+    let services = Services {
+        herder: handle.herder_port(),
+        plugins,
+        loggers: Arc::new(Loggers::default()),
+    };
+    RunningWorker {
+        handle,
+        rest: bound.serve(services),
+    }
 }
 
 impl RunningWorker {

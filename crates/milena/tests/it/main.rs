@@ -1,0 +1,13 @@
+//! The binary as a user runs it: real processes, real files, real signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod bad_input;
+mod modes;
+mod process;
+mod quickstart;

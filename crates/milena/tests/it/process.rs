@@ -1,0 +1,159 @@
+//! A `milena` process under test, ended by its own process id.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take before a test gives up; generous, because machines are busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Milena {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    stderr: Option<ChildStderr>,
+}
+
+/// A finished command: its code and what it wrote.
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milena"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.env_remove("MILENA_LOG");
+    command
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn run(args: &[&str]) -> Finished {
+    let out = command(args).output().unwrap();
+    Finished {
+        code: out.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
+
+impl Milena {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = command(args).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout: ChildStdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let stderr = child.stderr.take();
+        Self {
+            child,
+            lines,
+            stderr,
+        }
+    }
+
+    /// The quickstart on free ports in this directory, with JSON lines.
+    pub(crate) fn quickstart(dir: &Path, more: &[&str]) -> Self {
+        let dir = dir.to_str().unwrap();
+        let mut args = vec![
+            "quickstart",
+            "--dir",
+            dir,
+            "--broker-port",
+            "0",
+            "--rest-port",
+            "0",
+            "--json",
+        ];
+        args.extend_from_slice(more);
+        Self::start(&args)
+    }
+
+    /// The next line of standard output that is JSON with this event.
+    pub(crate) fn event(&mut self, name: &str) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| {
+                let mut text = String::new();
+                let _ = self.child.kill();
+                if let Some(stderr) = &mut self.stderr {
+                    let _ = stderr.read_to_string(&mut text);
+                }
+                panic!("no event {name:?}; standard error: {text}")
+            });
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if json["event"] == name {
+                return json;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// SIGTERM, and how it ended.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
+        self.child.wait().unwrap()
+    }
+
+    /// SIGINT, and how it ended.
+    pub(crate) fn interrupt(mut self) -> ExitStatus {
+        self.signal("-INT");
+        self.child.wait().unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Milena {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A blocking GET with nothing but the standard library: the status and the body.
+pub(crate) fn get(url: &str) -> (u16, String) {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default();
+    (status, body)
+}
