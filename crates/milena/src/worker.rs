@@ -10,7 +10,7 @@ use milena_config::{
     worker::{DistributedConfig, StandaloneConfig},
 };
 use milena_kafka::clients;
-use milena_rest::{BoundRest, RestServer, RestSettings, Services};
+use milena_rest::{BoundRest, LeaderClient, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 use tracing::warn;
@@ -70,7 +70,8 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;
-    let (deps, port) = deps(props, &bound);
+    let (mut deps, port) = deps(props, &bound);
+    deps.leader = Some(Arc::new(LeaderClient::new(&config.signature_algorithm)));
     let handle = DistributedWorker::start(deps)
         .await
         .map_err(Exit::cannot_start)?;

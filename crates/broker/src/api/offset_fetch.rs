@@ -80,7 +80,7 @@ pub(super) fn answer(
                     .with_partitions(found.into_iter().map(one).collect())
             });
         OffsetFetchResponseGroup::default()
-            .with_group_id(group.group_id.clone())
+            .with_group_id(group.group_id)
             .with_topics(topics.collect())
     });
     write(

@@ -280,7 +280,7 @@ impl GroupState {
         let all = self.members.values().all(|member| member.joining.is_some());
         let first = self.generation == 0 || self.leader.is_none();
         let delayed = first && !self.initial_delay.is_zero() && now < deadline;
-        if now < deadline && (!all || delayed || !self.promised.is_empty() && !all) {
+        if now < deadline && (!all || delayed) {
             return;
         }
         if now >= deadline {
