@@ -35,12 +35,14 @@ pub(crate) fn header_converter(class: &str) -> Result<Arc<dyn HeaderConverterPlu
 
 /// The transform of a class name.
 pub(crate) fn transform(class: &str) -> Result<Arc<dyn TransformPlugin>> {
-    let all: Vec<Arc<dyn TransformPlugin>> = Vec::new();
-    find(all, class, |p| p.class().to_owned())
+    find(milena_transforms::transforms(), class, |p| {
+        p.class().to_owned()
+    })
 }
 
 /// The predicate of a class name.
 pub(crate) fn predicate(class: &str) -> Result<Arc<dyn PredicatePlugin>> {
-    let all: Vec<Arc<dyn PredicatePlugin>> = Vec::new();
-    find(all, class, |p| p.class().to_owned())
+    find(milena_predicates::predicates(), class, |p| {
+        p.class().to_owned()
+    })
 }

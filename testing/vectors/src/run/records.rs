@@ -1,10 +1,13 @@
 //! The areas of transforms and predicates: records in, records out.
 
 use anyhow::{Context, anyhow};
-use milena_api::{Predicate, RecordTransform, TransformInstance};
+use milena_api::{RecordTransform, TransformInstance};
+use milena_chain::TransformChain;
 use milena_config::Props;
 use milena_data::{Record, SinkOrigin, TimestampType};
 use serde_json::Value as Json;
+
+use milena_transforms::field_path::{FieldPath, FieldSyntax};
 
 use crate::{
     check::{Fault, Outcome, same},
@@ -108,71 +111,30 @@ pub(super) fn predicate(vector: &Vector) -> Outcome {
     Ok(same(&expected, &found, bool::to_string))
 }
 
-/// A link of a chain.
-struct Link {
-    transform: Box<dyn RecordTransform>,
-    condition: Option<(Box<dyn Predicate>, bool)>,
-}
-
-fn part_of(props: &Props, prefix: &str) -> Props {
-    props
-        .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
-        .collect()
-}
-
-fn links(props: &Props) -> Result<Vec<Link>, Fault> {
-    let aliases = props
-        .get("transforms")
-        .map(String::as_str)
-        .unwrap_or_default();
-    let mut links = Vec::new();
-    for alias in aliases
-        .split(',')
-        .map(str::trim)
-        .filter(|alias| !alias.is_empty())
-    {
-        let own = part_of(props, &format!("transforms.{alias}."));
-        let class = own.get("type").context("a transform without type")?;
-        let condition = match own.get("predicate") {
-            Some(name) => {
-                let config = part_of(props, &format!("predicates.{name}."));
-                let class = config.get("type").context("a predicate without type")?;
-                let plugin = plugins::predicate(class)?;
-                let negate = own.get("negate").is_some_and(|negate| negate == "true");
-                Some((configuring(plugin.predicate(&config))?, negate))
-            }
-            None => None,
-        };
-        links.push(Link {
-            transform: transform_of(class, &own)?,
-            condition,
-        });
-    }
-    Ok(links)
-}
-
 /// A chain of transforms under predicates, configured as a connector is.
 pub(super) fn chain(vector: &Vector) -> Outcome {
-    let mut links = links(&vector.props())?;
+    let plugins = (
+        milena_transforms::transforms(),
+        milena_predicates::predicates(),
+    );
+    let mut chain = configuring(TransformChain::new(&plugins, &vector.props()))?;
     let input = record(vector)?;
-    let mut current = Some(input.clone());
-    for link in &mut links {
-        let Some(record) = current else { break };
-        let applies = match &mut link.condition {
-            Some((predicate, negate)) => predicate.test(&record)? != *negate,
-            None => true,
-        };
-        current = if applies {
-            link.transform.apply(record)?
-        } else {
-            Some(record)
-        };
-    }
-    compare(vector, &input, current.as_ref())
+    let found = chain
+        .apply(input.clone())
+        .map_err(|failure| failure.error)?;
+    compare(vector, &input, found.as_ref())
 }
 
 /// The steps of a field path (KIP-821).
-pub(super) fn field_path(_vector: &Vector) -> Outcome {
-    Err(anyhow!("field paths are not there yet").into())
+pub(super) fn field_path(vector: &Vector) -> Outcome {
+    let syntax = match vector.config_text("field.syntax.version") {
+        Some("V2") => FieldSyntax::V2,
+        _ => FieldSyntax::V1,
+    };
+    let path = vector.input("path").as_str().context("no path")?;
+    let found = FieldPath::new(path, syntax)?;
+    let found: Vec<&str> = found.steps().iter().map(|step| &**step).collect();
+    let expected = vector.expected("steps").as_array().context("no steps")?;
+    let expected: Vec<&str> = expected.iter().filter_map(|step| step.as_str()).collect();
+    Ok(same(&expected, &found, |steps| format!("{steps:?}")))
 }
