@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod clients;
 mod modes;
 mod process;
 mod quickstart;
