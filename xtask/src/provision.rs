@@ -5,23 +5,9 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
+use milena_testing_kafka::ensure_jars;
 
 use crate::run::{answers, say, step, target_dir};
-
-/// The version of Apache Kafka that Milena is compared with.
-const KAFKA: &str = "4.3.1";
-/// The artifacts of the real broker and the real Java worker (group `org.apache.kafka`).
-const ARTIFACTS: [&str; 9] = [
-    "kafka_2.13",
-    "connect-runtime",
-    "connect-file",
-    "connect-mirror",
-    "connect-transforms",
-    "connect-test-plugins",
-    "connect-basic-auth-extension",
-    "kafka-tools",
-    "kafka-streams",
-];
 
 /// What could not be had, by the environment variable that tells the tests of it.
 #[derive(Default)]
@@ -82,8 +68,8 @@ pub(crate) fn provision() -> Result<Missing> {
             "MILENA_NO_JAVA",
             "a JDK 17 (Debian package openjdk-17-jdk-headless)".to_owned(),
         ));
-    } else if let Err(error) = kafka_artifacts() {
-        let reason = format!("the artifacts of Apache Kafka {KAFKA} through Maven ({error:#})");
+    } else if let Err(error) = ensure_jars() {
+        let reason = format!("the artifacts of Apache Kafka through Maven ({error:#})");
         missing.0.push(("MILENA_NO_JAVA", reason));
     }
     Ok(missing)
@@ -95,46 +81,6 @@ fn may_install() -> bool {
         .output()
         .is_ok_and(|out| out.stdout.starts_with(b"0\n"));
     root && answers("apt-get", "--version")
-}
-
-/// Copies the jars of Apache Kafka and of the Java worker into one folder, once.
-fn kafka_artifacts() -> Result<()> {
-    let lib = kafka_libs();
-    let done = lib.join(format!(".complete-{KAFKA}"));
-    if done.exists() || lib.join(format!("kafka_2.13-{KAFKA}.jar")).exists() {
-        return Ok(());
-    }
-    let folder = lib.parent().context("no folder for the jars")?.to_owned();
-    fs::create_dir_all(&folder)?;
-    let mut dependencies = String::new();
-    for artifact in ARTIFACTS {
-        dependencies.push_str(&dependency("org.apache.kafka", artifact, KAFKA));
-    }
-    dependencies.push_str(&dependency(
-        "org.apache.logging.log4j",
-        "log4j-slf4j-impl",
-        "2.25.4",
-    ));
-    let pom = format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
-         <groupId>milena</groupId><artifactId>oracle</artifactId><version>1</version>\
-         <dependencies>{dependencies}</dependencies></project>"
-    );
-    fs::write(folder.join("pom.xml"), pom)?;
-    let mut maven = Command::new("mvn");
-    maven.args(["-q", "-B", "-f"]).arg(folder.join("pom.xml"));
-    maven.arg("dependency:copy-dependencies");
-    maven.arg(format!("-DoutputDirectory={}", lib.display()));
-    step("the artifacts of Apache Kafka (Maven)", &mut maven)?;
-    fs::write(done, "")?;
-    Ok(())
-}
-
-fn dependency(group: &str, artifact: &str, version: &str) -> String {
-    format!(
-        "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-         <version>{version}</version></dependency>"
-    )
 }
 
 /// A folder under the target directory for what a run leaves behind.

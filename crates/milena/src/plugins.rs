@@ -12,5 +12,7 @@ pub(crate) fn registry() -> Registry {
         .connector(Arc::new(FileStreamSourcePlugin))
         .converters(milena_converters::converters())
         .header_converters(milena_converters::header_converters())
+        .predicates(milena_predicates::predicates())
+        .transforms(milena_transforms::transforms())
         .build()
 }

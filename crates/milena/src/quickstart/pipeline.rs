@@ -29,6 +29,11 @@ impl Pipeline {
             "topic.creation.default.replication.factor": "1",
             "value.converter": "org.apache.kafka.connect.json.JsonConverter",
             "value.converter.schemas.enable": "false",
+            "transforms": "wrap,stamp",
+            "transforms.wrap.type": "org.apache.kafka.connect.transforms.HoistField$Value",
+            "transforms.wrap.field": "line",
+            "transforms.stamp.type": "org.apache.kafka.connect.transforms.InsertField$Value",
+            "transforms.stamp.timestamp.field": "read_at",
         })
     }
 
