@@ -14,7 +14,7 @@ use crate::support::*;
 
 #[test]
 fn records_come_back_as_they_were_appended() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     let first = append(&log, batch(&[("a", Some("1")), ("b", None)]));
     let second = append(&log, batch(&[("c", Some("3"))]));
@@ -29,7 +29,7 @@ fn records_come_back_as_they_were_appended() {
 
 #[test]
 fn stored_bytes_differ_from_the_sent_ones_in_offset_and_epoch_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, batch(&[("a", Some("1"))]));
     let sent = batch(&[("b", Some("2"))]);
@@ -45,7 +45,7 @@ fn stored_bytes_differ_from_the_sent_ones_in_offset_and_epoch_alone() {
 
 #[test]
 fn a_read_holds_whole_batches_up_to_the_limit() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("segment.bytes", "1000")]));
     let one = batch(&[("a", Some("0123456789"))]);
     for _ in 0..100 {
@@ -78,7 +78,7 @@ fn a_read_holds_whole_batches_up_to_the_limit() {
 
 #[test]
 fn a_read_inside_a_batch_starts_with_that_batch() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(
         &log,
@@ -96,7 +96,7 @@ fn a_read_inside_a_batch_starts_with_that_batch() {
 
 #[test]
 fn offsets_outside_the_log_are_out_of_range() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, batch(&[("a", Some("1"))]));
     assert!(
@@ -118,7 +118,7 @@ fn offsets_outside_the_log_are_out_of_range() {
 
 #[test]
 fn damaged_and_oversized_batches_are_refused_and_leave_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(
         dir.path(),
         config(&[("max.message.bytes", "200"), ("segment.bytes", "300")]),
@@ -162,7 +162,7 @@ fn damaged_and_oversized_batches_are_refused_and_leave_nothing() {
 
 #[test]
 fn records_that_contradict_their_header_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     let good = batch(&[("a", Some("1")), ("b", Some("2"))]);
     let mut header = BatchHeader::parse(&good).unwrap();
@@ -180,7 +180,7 @@ fn records_that_contradict_their_header_are_refused() {
 
 #[test]
 fn a_compacted_topic_wants_keys_also_in_compressed_batches() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("cleanup.policy", "compact")]));
     let mut keyless = BatchBuilder::new(NOW);
     keyless.push(None, Some(b"v"));
@@ -231,7 +231,7 @@ fn compressed(compression: Compression, key: Option<&str>) -> Bytes {
 
 #[test]
 fn log_append_time_stamps_the_batch_and_its_checksum() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(
         dir.path(),
         config(&[("message.timestamp.type", "LogAppendTime")]),
@@ -250,7 +250,7 @@ fn log_append_time_stamps_the_batch_and_its_checksum() {
 
 #[test]
 fn timestamps_far_from_the_clock_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(
         dir.path(),
         config(&[("message.timestamp.before.max.ms", "1000")]),
@@ -273,7 +273,7 @@ fn timestamps_far_from_the_clock_are_refused() {
 
 #[test]
 fn records_are_found_by_time() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = [("segment.bytes", "2000"), ("index.interval.bytes", "100")];
     let log = open(dir.path(), config(&settings));
     assert_eq!(log.max_timestamp_offset().unwrap(), None);

@@ -49,7 +49,7 @@ fn committed(log: &PartitionLog) -> Vec<Seen> {
 
 #[test]
 fn the_last_value_stays_at_its_offset() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), compacted());
     for round in 0..50 {
         put(&log, "a", Some(&format!("a{round}")));
@@ -69,7 +69,7 @@ fn the_last_value_stays_at_its_offset() {
 
 #[test]
 fn a_tombstone_stays_its_time_and_takes_the_value_with_it() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), compacted());
     put(&log, "a", Some("1"));
     let tombstone = put(&log, "a", None);
@@ -95,7 +95,7 @@ fn a_tombstone_stays_its_time_and_takes_the_value_with_it() {
 
 #[test]
 fn aborted_records_go_at_once_and_markers_later() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), compacted());
     append(&log, produced(1, 0, 0, 3, true));
     log.append_marker(1, 0, MarkerKind::Abort, 0, NOW).unwrap();
@@ -141,7 +141,7 @@ fn markers(log: &PartitionLog) -> Vec<(i64, i64)> {
 
 #[test]
 fn an_open_transaction_and_the_active_segment_are_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), compacted());
     put(&log, "k", Some("old"));
     seal(&log);
@@ -172,7 +172,7 @@ fn compressed_batches_stay_compressed() {
         Compression::Lz4,
         Compression::Zstd,
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         let log = open(dir.path(), compacted());
         for round in 0..20 {
             let records: Vec<Record> = (0..4)
@@ -216,7 +216,7 @@ fn compressed_batches_stay_compressed() {
 
 #[test]
 fn a_kill_between_any_two_steps_of_the_replacement_is_finished_on_open() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), compacted());
     for round in 0..9 {
         put(&log, "a", Some(&format!("a{round}{}", "x".repeat(200))));
@@ -458,7 +458,7 @@ proptest! {
 
     #[test]
     fn compaction_keeps_kafkas_promises(steps in prop::collection::vec(step(), 1..120)) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         let mut log = open(dir.path(), compacted());
         let mut model = Model { now: NOW, ..Model::default() };
         for step in steps {
@@ -489,7 +489,7 @@ proptest! {
 
 #[test]
 fn more_keys_than_one_pass_holds_are_compacted_in_several() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let mut settings = compacted();
     settings.set("segment.bytes", "20000000").unwrap();
     let log = open(dir.path(), settings.clone());

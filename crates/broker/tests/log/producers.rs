@@ -18,7 +18,7 @@ fn committed(log: &PartitionLog) -> Vec<String> {
 
 #[test]
 fn a_repeated_batch_is_answered_with_its_first_offset() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let mut log = open(dir.path(), LogConfig::default());
     for index in 0..7 {
         append(&log, produced(9, 0, index * 2, 2, false));
@@ -43,7 +43,7 @@ fn a_repeated_batch_is_answered_with_its_first_offset() {
 
 #[test]
 fn sequences_must_follow_and_wrap() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     // An unknown producer may start anywhere: its records may have been removed.
     append(&log, produced(1, 0, i32::MAX - 1, 2, false));
@@ -65,7 +65,7 @@ fn sequences_must_follow_and_wrap() {
 
 #[test]
 fn a_newer_epoch_fences_the_older_and_starts_at_zero() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, produced(1, 3, 0, 1, false));
     let error = try_append(&log, produced(1, 4, 1, 1, false)).unwrap_err();
@@ -88,7 +88,7 @@ fn a_newer_epoch_fences_the_older_and_starts_at_zero() {
 
 #[test]
 fn a_plain_batch_inside_a_transaction_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, produced(1, 0, 0, 1, true));
     let error = try_append(&log, produced(1, 0, 1, 1, false)).unwrap_err();
@@ -100,7 +100,7 @@ fn a_plain_batch_inside_a_transaction_is_refused() {
 
 #[test]
 fn the_last_stable_offset_stops_at_the_oldest_open_transaction() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, batch(&[("a", Some("plain"))]));
     append(&log, produced(1, 0, 0, 1, true));
@@ -142,7 +142,7 @@ fn the_last_stable_offset_stops_at_the_oldest_open_transaction() {
 
 #[test]
 fn transactions_over_many_segments_stay_decided_across_restarts() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = [("segment.bytes", "500")];
     let mut log = open(dir.path(), config(&settings));
     let mut expected = Vec::new();
@@ -192,7 +192,7 @@ fn transactions_over_many_segments_stay_decided_across_restarts() {
 
 #[test]
 fn a_coordinator_writes_transactional_batches_without_sequence() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     for _ in 0..2 {
         let bytes = produced(5, 0, -1, 1, true);
@@ -209,7 +209,7 @@ fn a_coordinator_writes_transactional_batches_without_sequence() {
 
 #[test]
 fn idle_producers_are_forgotten_but_not_open_transactions() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("retention.ms", "-1")]));
     append(&log, produced(1, 0, 0, 1, false));
     append(&log, produced(2, 0, 0, 1, true));

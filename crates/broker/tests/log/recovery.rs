@@ -26,7 +26,7 @@ fn truncate(path: &Path, len: u64) {
 
 #[test]
 fn a_kill_loses_nothing_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("segment.bytes", "1000")]));
     for round in 0..100 {
         append(&log, batch(&[("a", Some(&round.to_string()))]));
@@ -40,7 +40,7 @@ fn a_kill_loses_nothing_acknowledged() {
 
 #[test]
 fn a_torn_tail_is_cut_wherever_it_tears() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     let sizes: Vec<usize> = (0..4)
         .map(|round| {
@@ -68,7 +68,7 @@ fn a_torn_tail_is_cut_wherever_it_tears() {
 
 #[test]
 fn garbage_after_the_tail_is_cut() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     append(&log, batch(&[("a", Some("1"))]));
     let path = last_log(dir.path());
@@ -86,7 +86,7 @@ fn garbage_after_the_tail_is_cut() {
 
 #[test]
 fn damage_in_the_middle_of_the_tail_cuts_there() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     let size = batch(&[("a", Some("1"))]).len() as u64;
     for _ in 0..10 {
@@ -104,7 +104,7 @@ fn damage_in_the_middle_of_the_tail_cuts_there() {
 
 #[test]
 fn after_an_orderly_stop_nothing_is_scanned() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), LogConfig::default());
     for _ in 0..10 {
         append(&log, batch(&[("a", Some("1"))]));
@@ -126,7 +126,7 @@ fn after_an_orderly_stop_nothing_is_scanned() {
 
 #[test]
 fn a_log_shorter_than_its_checkpoint_is_scanned_in_full() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("segment.bytes", "600")]));
     for sequence in 0..30 {
         append(&log, produced(1, 0, sequence, 1, false));
@@ -144,7 +144,7 @@ fn a_log_shorter_than_its_checkpoint_is_scanned_in_full() {
 
 #[test]
 fn damaged_side_files_are_rebuilt() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = [("segment.bytes", "3000"), ("index.interval.bytes", "200")];
     let log = open(dir.path(), config(&settings));
     for round in 0..200 {
@@ -191,7 +191,7 @@ fn damaged_side_files_are_rebuilt() {
 
 #[test]
 fn a_batch_larger_than_the_scan_window_is_recovered() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(dir.path(), config(&[("max.message.bytes", "10000000")]));
     append(&log, batch(&[("a", Some(&"x".repeat(3_000_000)))]));
     append(&log, batch(&[("b", Some("after"))]));
@@ -243,7 +243,7 @@ proptest! {
         cut in 0..2_000_u64,
         file in any::<prop::sample::Index>(),
     ) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         let settings = [("segment.bytes", "1000")];
         let log = open(dir.path(), config(&settings));
         for round in 0..batches {

@@ -19,7 +19,7 @@ fn fill(log: &PartitionLog, hours: i64) {
 
 #[test]
 fn old_segments_go_and_the_start_moves() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = [("segment.bytes", "800"), ("retention.ms", "18000000")];
     let log = open(dir.path(), config(&settings));
     fill(&log, 20);
@@ -51,7 +51,7 @@ fn old_segments_go_and_the_start_moves() {
 
 #[test]
 fn size_is_kept_near_the_limit() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(
         dir.path(),
         config(&[("segment.bytes", "800"), ("retention.bytes", "2000")]),
@@ -65,7 +65,7 @@ fn size_is_kept_near_the_limit() {
 
 #[test]
 fn neither_policy_keeps_everything() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let log = open(
         dir.path(),
         config(&[("segment.bytes", "800"), ("cleanup.policy", "compact")]),
@@ -90,7 +90,7 @@ fn builder_clone(_: &BatchBuilder) -> bytes::Bytes {
 
 #[test]
 fn deleted_records_stay_deleted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = [("segment.bytes", "800")];
     let log = open(dir.path(), config(&settings));
     fill(&log, 20);

@@ -21,7 +21,7 @@ fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 #[test]
 fn topics_survive_a_kill() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     let odd = "a=b%0a\nc";
     let made = opened
@@ -52,7 +52,7 @@ fn topics_survive_a_kill() {
 
 #[test]
 fn changed_settings_reach_open_partitions_and_the_disk() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     opened.create_topic("t", 1, BTreeMap::new()).unwrap();
     let log = opened.partition("t", 0).unwrap();
@@ -83,7 +83,7 @@ fn changed_settings_reach_open_partitions_and_the_disk() {
 
 #[test]
 fn a_deleted_topic_can_be_made_again_and_is_empty() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     let first = opened.create_topic("t", 1, BTreeMap::new()).unwrap();
     let old = opened.partition("t", 0).unwrap();
@@ -102,7 +102,7 @@ fn a_deleted_topic_can_be_made_again_and_is_empty() {
 
 #[test]
 fn wrong_requests_change_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     for name in ["", ".", "..", "a/b", "ü", &"x".repeat(250)] {
         let error = opened.create_topic(name, 1, BTreeMap::new()).unwrap_err();
@@ -131,7 +131,7 @@ fn wrong_requests_change_nothing() {
 
 #[test]
 fn one_process_at_a_time_and_no_foreign_or_newer_directory() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     let second = LogStore::open(dir.path(), StoreOptions::default(), NOW).unwrap_err();
     assert!(matches!(second, OpenError::Locked { .. }), "{second}");
@@ -143,7 +143,7 @@ fn one_process_at_a_time_and_no_foreign_or_newer_directory() {
         "{newer}"
     );
     assert!(newer.to_string().contains("newer program"));
-    let foreign = tempfile::tempdir().unwrap();
+    let foreign = quick_dir();
     fs::write(foreign.path().join("meta.properties"), "x").unwrap();
     let error = LogStore::open(foreign.path(), StoreOptions::default(), NOW).unwrap_err();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
@@ -154,7 +154,7 @@ fn one_process_at_a_time_and_no_foreign_or_newer_directory() {
 
 #[test]
 fn maintenance_cleans_open_and_closed_partitions_and_closes_idle_ones() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let settings = overrides(&[("segment.bytes", "200"), ("retention.ms", "60000")]);
     let opened = store(dir.path());
     opened.create_topic("t", 2, settings).unwrap();
@@ -178,7 +178,7 @@ fn maintenance_cleans_open_and_closed_partitions_and_closes_idle_ones() {
 
 #[test]
 fn quiet_data_is_synced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     opened.create_topic("t", 1, BTreeMap::new()).unwrap();
     append(
@@ -193,7 +193,7 @@ fn quiet_data_is_synced() {
 
 #[test]
 fn ten_thousand_partitions_start_at_once_and_few_files_stay_open() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     for topic in 0..10 {
         opened

@@ -41,7 +41,7 @@ fn settings(policy: &str) -> BTreeMap<String, String> {
 /// record, and in the end what is there.
 #[test]
 fn readers_and_writers_do_not_disturb_each_other_while_segments_are_replaced() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     opened.create_topic("t", 1, settings("compact")).unwrap();
     let log = opened.partition("t", 0).unwrap();
@@ -145,7 +145,7 @@ fn child_of_the_storm() {
 /// is there twice.
 #[test]
 fn killed_processes_lose_nothing_they_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = quick_dir();
     let opened = store(dir.path());
     opened.create_topic("plain", 1, settings("delete")).unwrap();
     opened

@@ -12,6 +12,17 @@ use milena_broker::log::{
 /// The clock of the tests.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
+/// A directory for a test that syncs thousands of times: in memory where there is such a place. A
+/// killed process leaves the same behind there as on a disk.
+pub(crate) fn quick_dir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
 /// One record as a consumer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -153,7 +164,7 @@ pub(crate) fn files(dir: &Path, ending: &str) -> Vec<std::path::PathBuf> {
 
 /// A copy of a directory, as a kill at this moment would leave it.
 pub(crate) fn copy_dir(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
+    let to = quick_dir();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
