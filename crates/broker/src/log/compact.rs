@@ -31,6 +31,8 @@ pub(super) struct CompactionPlan {
     dir: Arc<Path>,
     /// Sealed segments from the first to the last that may be compacted.
     segments: Vec<Segment>,
+    /// Base of the segment after them.
+    end: i64,
     dirty_from: i64,
     aborted: Vec<AbortedEntry>,
     last_batches: HashMap<i64, LastBatch>,
@@ -47,6 +49,8 @@ pub(super) struct Cleaned {
 /// A run of segments and what takes their place.
 pub(super) struct CleanedGroup {
     bases: Vec<i64>,
+    /// Base of the segment after the group.
+    end: i64,
     info: SegmentInfo,
     index: Index,
 }
@@ -87,6 +91,8 @@ impl LogState {
         if dirty == 0 || !(overdue || ratio > config.min_cleanable_dirty_ratio) {
             return Ok(None);
         }
+        let after = self.sealed.get(segments.len()).unwrap_or(&self.active);
+        let end_base = after.info.base;
         // A marker may lie behind the segments compacted, next to another transaction still open.
         let end = segments.last().map_or(0, |last| last.info.next_offset);
         let mut aborted = self.aborted.clone();
@@ -97,6 +103,7 @@ impl LogState {
         Ok(Some(CompactionPlan {
             dir: Arc::clone(&self.dir),
             segments,
+            end: end_base,
             dirty_from,
             aborted,
             last_batches: self.producers.last_batches(),
@@ -114,11 +121,7 @@ impl LogState {
         let to = self
             .sealed
             .partition_point(|segment| segment.info.base <= *last);
-        let end = self
-            .sealed
-            .get(to)
-            .map_or(self.active.info.base, |next| next.info.base);
-        if let Err(error) = swap::replace(&self.dir, *first, end, &group.bases) {
+        if let Err(error) = swap::replace(&self.dir, *first, group.end, &group.bases) {
             // Which files are there is not known until the next open sorts it out.
             self.broken = true;
             return Err(error);
@@ -165,13 +168,17 @@ impl CompactionPlan {
             .segments
             .partition_point(|segment| segment.info.base < up_to);
         let segments = self.segments.get(..reached).unwrap_or_default();
+        let mut done = 0;
         for group in groups(segments, config) {
+            done += group.len();
+            let next = self.segments.get(done);
+            let end = next.map_or(self.end, |next| next.info.base);
             let before: u64 = group.iter().map(|segment| segment.info.size).sum();
             let mut writer = GroupWriter::create(&self.dir, group, config)?;
             for segment in group {
                 clean_segment(segment, &mut filter, &mut writer)?;
             }
-            if let Some(cleaned) = writer.finish()? {
+            if let Some(cleaned) = writer.finish(&self.dir, end)? {
                 freed += before.saturating_sub(cleaned.info.size);
                 install(cleaned)?;
             }
@@ -298,8 +305,8 @@ impl GroupWriter {
         Ok(())
     }
 
-    /// The synced segment, or nothing if it would be what is there already.
-    fn finish(self) -> io::Result<Option<CleanedGroup>> {
+    /// The synced and committed segment, or nothing if it would be what is there already.
+    fn finish(self, dir: &Path, end: i64) -> io::Result<Option<CleanedGroup>> {
         let file = self
             .file
             .into_inner()
@@ -310,7 +317,9 @@ impl GroupWriter {
             return Ok(None);
         }
         file.sync_all()?;
+        swap::commit(dir, self.info.base, end)?;
         Ok(Some(CleanedGroup {
+            end,
             bases: self.bases,
             info: self.info,
             index: self.index,

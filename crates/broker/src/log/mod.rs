@@ -6,6 +6,16 @@
 //! ([`LogStore::maintain`]) and [`PartitionLog::compact`] may take long and belong on a blocking
 //! thread.
 //!
+//! The files of a partition, named by the first offset a segment may hold (20 digits):
+//!
+//! ```text
+//! <base>.log      batches, as received
+//! <base>.index    sparse index by offset and time (rebuilt from the batches)
+//! <base>.txn      aborted transactions whose marker is in the segment (rebuilt)
+//! checkpoint      what an open need not scan for: producers, segments, log start (rebuilt)
+//! *.cleaned, *.swap, *.tmp   work in progress, finished or removed on open
+//! ```
+//!
 //! What this module must never do: acknowledge an append the operating system has not been handed
 //! (a killed process loses nothing acknowledged), change a byte of a record it stores, show a
 //! `read_committed` reader anything at or above the last stable offset, or hold memory in

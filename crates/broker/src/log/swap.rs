@@ -22,13 +22,21 @@ pub(super) fn cleaned_path(dir: &Path, base: i64) -> PathBuf {
     dir.join(format!("{base:020}.cleaned"))
 }
 
-/// Puts the synced file of [`cleaned_path`] in place of the segments in `base..end`; `bases` are
-/// those there are.
-pub(super) fn replace(dir: &Path, base: i64, end: i64, bases: &[i64]) -> io::Result<()> {
-    let swap = dir.join(format!("{base:020}-{end:020}.swap"));
-    fs::rename(cleaned_path(dir, base), &swap)?;
-    sync_dir(dir)?;
-    install(dir, base, &swap, bases)
+fn swap_path(dir: &Path, base: i64, end: i64) -> PathBuf {
+    dir.join(format!("{base:020}-{end:020}.swap"))
+}
+
+/// Makes the synced file of [`cleaned_path`] the one that counts for `base..end`. Slow: the directory
+/// is synced.
+pub(super) fn commit(dir: &Path, base: i64, end: i64) -> io::Result<()> {
+    fs::rename(cleaned_path(dir, base), swap_path(dir, base, end))?;
+    sync_dir(dir)
+}
+
+/// Puts the committed file in place of the segments with the bases `replaced`. Quick: done again on
+/// open if it is lost.
+pub(super) fn replace(dir: &Path, base: i64, end: i64, replaced: &[i64]) -> io::Result<()> {
+    install(dir, base, &swap_path(dir, base, end), replaced)
 }
 
 /// Finishes or undoes what a crash interrupted.
@@ -73,6 +81,5 @@ fn install(dir: &Path, base: i64, swap: &Path, replaced: &[i64]) -> io::Result<(
             remove_if_there(&log_path(dir, *other))?;
         }
     }
-    fs::rename(swap, log_path(dir, base))?;
-    sync_dir(dir)
+    fs::rename(swap, log_path(dir, base))
 }
