@@ -1,6 +1,8 @@
 //! What follows from records of the config topic (spec `distributed.md` 2.9): only what a change names is touched.
 
-use super::{DistributedHerder, HerderEffect, Sink, TopicRecord, local::Restart};
+use super::{
+    DistributedHerder, HerderEffect, Sink, TopicRecord, local::Restart, statuses::StatusCheck,
+};
 use crate::{Now, cluster::ClusterChange};
 
 impl DistributedHerder {
@@ -21,7 +23,7 @@ impl DistributedHerder {
         }
         // One round for all records that were read together.
         if let Some(reason) = rebalance {
-            self.statuses_to_check = true;
+            self.statuses_to_check = StatusCheck::All;
             self.rejoin(now, reason, out);
         }
     }

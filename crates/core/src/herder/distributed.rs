@@ -14,6 +14,7 @@ use super::{
     reconfigure::Reconfigurations,
     requests::PatchUnderValidation,
     session::SessionKeys,
+    statuses::StatusCheck,
 };
 use crate::{
     ConnectorName, Now, Token, WallClock,
@@ -68,7 +69,7 @@ pub struct DistributedHerder {
     pub(super) patches: BTreeMap<Token, PatchUnderValidation>,
     pub(super) healing: Healing,
     /// Something changed that may leave statuses behind.
-    pub(super) statuses_to_check: bool,
+    pub(super) statuses_to_check: StatusCheck,
     wall: WallClock,
 }
 
@@ -101,7 +102,7 @@ impl DistributedHerder {
             settle_waiters: Vec::new(),
             patches: BTreeMap::new(),
             healing: Healing::default(),
-            statuses_to_check: false,
+            statuses_to_check: StatusCheck::default(),
             wall: WallClock::default(),
         }
     }
@@ -118,9 +119,10 @@ impl DistributedHerder {
             HerderInput::StatusRecords(records) => {
                 for record in records {
                     let (key, value) = (record.key.as_deref(), record.value.as_deref());
-                    self.statuses.apply(key, value);
+                    if let Some(name) = self.statuses.apply(key, value) {
+                        self.statuses_to_check.add(name);
+                    }
                 }
-                self.statuses_to_check = true;
             }
             HerderInput::Loaded => self.loaded(now, out),
             HerderInput::Network(input) => {

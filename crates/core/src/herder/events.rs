@@ -144,7 +144,7 @@ impl DistributedHerder {
     /// The work of a deleted connector has stopped here: its topics are forgotten, its statuses looked at again.
     fn forget_if_deleted(&mut self, name: &ConnectorName, out: &mut Sink) {
         if !self.cluster.contains(name.as_str()) {
-            self.statuses_to_check = true;
+            self.statuses_to_check.add(name.clone());
             self.reset_topics(name, out);
         }
     }

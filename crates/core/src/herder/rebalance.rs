@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{DistributedHerder, HerderEffect, Outcome, Sink};
+use super::{DistributedHerder, HerderEffect, Outcome, Sink, statuses::StatusCheck};
 use crate::{
     Now, Token,
     assign::Work,
@@ -102,7 +102,7 @@ impl DistributedHerder {
         let delay = assigned.assignment.delay;
         self.appointment = (!delay.is_zero()).then(|| now + delay);
         self.leadership_changed();
-        self.statuses_to_check = true;
+        self.statuses_to_check = StatusCheck::All;
         self.resolve(now, assigned, out);
     }
 

@@ -1,5 +1,7 @@
 //! Statuses that this worker writes, and the leader's clearing away of those of vanished connectors and tasks.
 
+use std::collections::BTreeSet;
+
 use super::{DistributedHerder, HerderEffect, Sink};
 use crate::{
     ConnectorName, TaskId,
@@ -34,6 +36,29 @@ impl StatusWrite {
     /// UNASSIGNED and FAILED give way to a newer generation of another worker (`StatusIsTrue`).
     fn is_safe_put(&self) -> bool {
         matches!(self.state, StatusState::Unassigned | StatusState::Failed)
+    }
+}
+
+/// Which connectors may have left statuses behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StatusCheck {
+    /// These; usually none.
+    Some(BTreeSet<ConnectorName>),
+    /// Any.
+    All,
+}
+
+impl Default for StatusCheck {
+    fn default() -> Self {
+        Self::Some(BTreeSet::new())
+    }
+}
+
+impl StatusCheck {
+    pub(super) fn add(&mut self, name: ConnectorName) {
+        if let Self::Some(names) = self {
+            names.insert(name);
+        }
     }
 }
 
@@ -81,35 +106,45 @@ impl DistributedHerder {
     /// The leader removes statuses of connectors that are not configured and of tasks beyond their number.
     pub(super) fn clear_dead_statuses(&mut self, out: &mut Sink) {
         let may = self.is_ready() && self.group.is_leader() && self.rebalance.is_settled();
-        if !may || !std::mem::take(&mut self.statuses_to_check) {
+        if !may {
             return;
         }
-        for name in self.statuses.connectors() {
-            if !self.cluster.contains(name.as_str()) {
-                for (task, _) in self.statuses.tasks(name.as_str()) {
-                    let id = name.task(task);
-                    out.push(HerderEffect::WriteStatus(StatusRecord::Task {
-                        id,
-                        status: None,
-                    }));
+        match std::mem::take(&mut self.statuses_to_check) {
+            StatusCheck::Some(names) => {
+                for name in &names {
+                    self.clear_dead_statuses_of(name, out);
                 }
-                let name = name.clone();
-                out.push(HerderEffect::WriteStatus(StatusRecord::Connector {
-                    name,
+            }
+            StatusCheck::All => {
+                for name in self.statuses.connectors() {
+                    self.clear_dead_statuses_of(name, out);
+                }
+            }
+        }
+    }
+
+    fn clear_dead_statuses_of(&self, name: &ConnectorName, out: &mut Sink) {
+        let exists = self.cluster.contains(name.as_str());
+        let count = match exists {
+            true => self.cluster.tasks(name.as_str()).count(),
+            false => 0,
+        };
+        for (task, _) in self.statuses.tasks(name.as_str()) {
+            if task as usize >= count {
+                let id = name.task(task);
+                out.push(HerderEffect::WriteStatus(StatusRecord::Task {
+                    id,
                     status: None,
                 }));
-                continue;
             }
-            let count = self.cluster.tasks(name.as_str()).count();
-            for (task, _) in self.statuses.tasks(name.as_str()) {
-                if task as usize >= count {
-                    let id = name.task(task);
-                    out.push(HerderEffect::WriteStatus(StatusRecord::Task {
-                        id,
-                        status: None,
-                    }));
-                }
-            }
+        }
+        let leftover = !exists && self.statuses.connector(name.as_str()).is_some();
+        if leftover {
+            let name = name.clone();
+            out.push(HerderEffect::WriteStatus(StatusRecord::Connector {
+                name,
+                status: None,
+            }));
         }
     }
 

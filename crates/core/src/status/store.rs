@@ -82,13 +82,18 @@ impl StatusSnapshot {
         is_safe(self.task(id), worker_id, generation)
     }
 
-    /// Takes up a record read from the topic (bytes); garbage is passed over. Answers whether it was readable.
-    pub fn apply(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> bool {
-        let Some(record) = StatusRecord::decode(key, value) else {
-            return false;
+    /// Takes up a record read from the topic (bytes). Answers the connector that it speaks of; garbage speaks of
+    /// none and is passed over.
+    pub fn apply(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> Option<ConnectorName> {
+        let record = StatusRecord::decode(key, value)?;
+        let connector = match &record {
+            StatusRecord::Connector { name, .. } => name.clone(),
+            StatusRecord::Task { id, .. } => id.connector.clone(),
+            StatusRecord::Topic(used) => used.connector.clone(),
+            StatusRecord::TopicReset { connector, .. } => connector.clone(),
         };
         self.take_up(record);
-        true
+        Some(connector)
     }
 
     /// Takes up a record.

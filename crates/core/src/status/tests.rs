@@ -88,7 +88,10 @@ fn records_are_written_as_java_writes_them() {
 fn records_from_before_versions_are_read_and_garbage_is_passed_over() {
     let mut store = StatusSnapshot::new();
     let old = br#"{"state":"PAUSED","trace":null,"worker_id":"w","generation":3}"#;
-    assert!(store.apply(Some(b"status-connector-c"), Some(old)));
+    assert_eq!(
+        store.apply(Some(b"status-connector-c"), Some(old)),
+        Some(name("c"))
+    );
     assert_eq!(
         store.connector("c"),
         Some(&status(StatusState::Paused, "w", 3))
@@ -109,11 +112,13 @@ fn records_from_before_versions_are_read_and_garbage_is_passed_over() {
         ("other", "{}"),
     ] {
         assert!(
-            !store.apply(Some(key.as_bytes()), Some(value.as_bytes())),
+            store
+                .apply(Some(key.as_bytes()), Some(value.as_bytes()))
+                .is_none(),
             "{key}"
         );
     }
-    assert!(!store.apply(None, None));
+    assert_eq!(store.apply(None, None), None);
     assert_eq!(
         store.connector("c"),
         Some(&status(StatusState::Paused, "w", 3))
