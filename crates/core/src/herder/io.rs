@@ -159,6 +159,8 @@ pub enum HerderEffect {
     },
     /// Something odd that an operator should see.
     Warn(String),
+    /// Something that an operator wants to follow.
+    Note(String),
     /// An act on a plugin instance.
     Instance(InstanceEffect),
     /// Append records to the config topic in this order, all or, as far as possible, none. Bounded at 30 s.

@@ -7,7 +7,10 @@ use super::{DistributedHerder, HerderEffect, Outcome, Sink, statuses::StatusChec
 use crate::{
     Now, Token,
     assign::Work,
-    group::connect::{Assigned, WorkerEvent, WorkerInput},
+    group::{
+        connect::{Assigned, WorkerEvent, WorkerInput},
+        membership::LossReason,
+    },
     time::earliest,
 };
 
@@ -62,7 +65,15 @@ impl DistributedHerder {
                         flush: None,
                     });
                 }
-                WorkerEvent::StopAll { token, .. } => {
+                WorkerEvent::StopAll { token, reason } => {
+                    out.push(match reason {
+                        LossReason::Leaving => {
+                            HerderEffect::Note("stopping all work to leave the group".to_owned())
+                        }
+                        lost => HerderEffect::Warn(format!(
+                            "the place in the group is lost ({lost:?}): stopping all work"
+                        )),
+                    });
                     self.rebalance = Rebalance::Open;
                     self.local.revoke_all();
                     // What waited for less is contained in this.
@@ -99,6 +110,14 @@ impl DistributedHerder {
 
     fn assigned(&mut self, now: Now, assigned: Box<Assigned>, out: &mut Sink) {
         self.group.assigned(&assigned);
+        out.push(HerderEffect::Note(format!(
+            "rebalance finished: generation {}, {}, {} connectors and {} tasks are ours, {} revoked",
+            assigned.generation,
+            if assigned.is_leader { "leading" } else { "following" },
+            assigned.assignment.assigned.connectors.len(),
+            assigned.assignment.assigned.tasks.len(),
+            assigned.assignment.revoked.len(),
+        )));
         let delay = assigned.assignment.delay;
         self.appointment = (!delay.is_zero()).then(|| now + delay);
         self.leadership_changed();

@@ -204,6 +204,7 @@ impl World {
             HerderEffect::Stopped => self.stopped = true,
             HerderEffect::GroupFailed { error } => panic!("{error}"),
             HerderEffect::Warn(text) => self.history.push(text),
+            HerderEffect::Note(_) => {}
         }
     }
 

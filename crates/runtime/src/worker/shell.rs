@@ -17,7 +17,7 @@ use milena_core::{
     status::StatusRecord,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{
     connector_host::{ConnectorCommand, start_connector},
@@ -213,6 +213,7 @@ impl<S: Surroundings> Shell<S> {
                 }
             }
             HerderEffect::Warn(text) => warn!("{text}"),
+            HerderEffect::Note(text) => info!("{text}"),
             HerderEffect::GroupFailed { error } => {
                 error!(
                     error,
