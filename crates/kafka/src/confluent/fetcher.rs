@@ -48,6 +48,10 @@ impl ConfluentFetcher {
         for ours in ["session.timeout.ms", "heartbeat.interval.ms"] {
             props.remove(ours);
         }
+        // Java's default; the library's own is read_committed.
+        props
+            .entry("isolation.level".to_owned())
+            .or_insert_with(|| "read_uncommitted".to_owned());
         props.insert("group.protocol".to_owned(), "consumer".to_owned());
         props.insert("enable.auto.commit".to_owned(), "false".to_owned());
         let config = ConsumerConfig::new(&props).map_err(|error| failed(&error))?;

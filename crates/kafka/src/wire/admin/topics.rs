@@ -1,6 +1,6 @@
 //! Topics: create, extend, delete, describe.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use kafka_protocol::{
     messages::{
@@ -12,11 +12,16 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::{super::codes, WireAdmin, text};
+use super::{
+    super::{codes, retry::Retry},
+    WireAdmin, text,
+};
 use crate::ports::{CreateOutcome, KafkaError, NewTopic, TopicInfo};
 
 const NOT_CONTROLLER: i16 = 41;
 const THROTTLED: i16 = 89;
+/// How long a broker may take to hear of a new topic before we go on all the same.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(10);
 
 /// One attempt's result for one topic.
 enum Tried {
@@ -40,6 +45,10 @@ impl WireAdmin {
                 .filter(|(at, _)| !outcomes.contains_key(at))
                 .collect();
             if open.is_empty() {
+                let created = |at: &usize| outcomes.get(at) == Some(&CreateOutcome::Created);
+                let names = topics.iter().enumerate().filter(|(at, _)| created(at));
+                self.await_visible(names.map(|(_, topic)| topic.name.clone()).collect())
+                    .await;
                 return Ok(outcomes.into_values().collect());
             }
             let error = match self.create_once(&open, in_doubt).await {
@@ -71,6 +80,26 @@ impl WireAdmin {
                         .entry(at)
                         .or_insert_with(|| CreateOutcome::TimedOut(last.message.clone()));
                 }
+            }
+        }
+    }
+
+    /// Waits until a broker knows the topics: it hears of them a moment after the controller made them, and a
+    /// caller that describes or reads them at once would find nothing. They exist in any case.
+    async fn await_visible(&self, names: Vec<String>) {
+        if names.is_empty() {
+            return;
+        }
+        let mut retry = Retry::new(self.cluster.settings(), "createTopics", VISIBLE_WITHIN);
+        loop {
+            let missing = match self.topics_once(Some(&names)).await {
+                Ok(found) if found.len() >= names.len() => return,
+                Ok(_) => codes::error(codes::UNKNOWN_TOPIC_OR_PARTITION, "createTopics", None),
+                Err(error) => error,
+            };
+            if let Err(error) = retry.again(missing).await {
+                tracing::debug!(%error, ?names, "created topics are not visible yet");
+                return;
             }
         }
     }

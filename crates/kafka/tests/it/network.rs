@@ -1,0 +1,60 @@
+//! What the wire client says when the network fails: not sent, or nobody knows.
+
+use milena_kafka::{
+    clients,
+    ports::{ClientProps, KafkaErrorKind},
+};
+use tokio::net::TcpListener;
+
+fn props(bootstrap: &str) -> ClientProps {
+    [
+        ("bootstrap.servers", bootstrap),
+        ("request.timeout.ms", "200"),
+        ("default.api.timeout.ms", "600"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+#[tokio::test]
+async fn a_silent_broker_is_given_up_within_the_api_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let admin = clients().admin(&props(&address)).await.unwrap();
+    let error = admin.cluster_id().await.unwrap_err();
+    assert_eq!(error.kind, KafkaErrorKind::Unknown);
+    assert_eq!(
+        error.class,
+        "org.apache.kafka.common.errors.TimeoutException"
+    );
+    assert!(error.message.contains(&address), "{error}");
+    drop(listener);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_retriable_for_a_group() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let group = clients().group(&props(&address), "g").await.unwrap();
+    let error = group.find_coordinator().await.unwrap_err();
+    assert_eq!(error.kind, KafkaErrorKind::Retriable);
+    assert!(error.message.contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_honoured_are_refused_by_name() {
+    let mut props = props("127.0.0.1:1");
+    props.insert("security.protocol".into(), "SASL_SSL".into());
+    let error = clients().admin(&props).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind, KafkaErrorKind::Config);
+    assert!(error.message.contains("sasl.mechanism"), "{error}");
+    props.insert("sasl.mechanism".into(), "SCRAM-SHA-256".into());
+    let sink: milena_kafka::ports::AckSink = std::sync::Arc::new(|_| {});
+    let error = clients()
+        .producer(&props, sink)
+        .await
+        .map(|_| ())
+        .unwrap_err();
+    assert!(error.message.contains("SCRAM-SHA-256"), "{error}");
+}

@@ -1,0 +1,212 @@
+//! Logins and TLS against a real broker.
+
+use std::{fs, sync::LazyLock};
+
+use milena_kafka::{
+    clients,
+    ports::{ClientProps, KafkaError, KafkaErrorKind},
+};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use tempfile::TempDir;
+
+const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
+const OAUTH: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+
+struct Secured {
+    broker: KafkaBroker,
+    files: TempDir,
+}
+
+/// A broker with a listener per way in; certificates for 127.0.0.1 and for a host that it is not.
+static SECURED: LazyLock<Secured> = LazyLock::new(|| {
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let mut ca = CertificateParams::new(vec![]).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    fs::write(path("ca.pem"), ca.pem()).unwrap();
+    for (name, host) in [
+        ("server", "127.0.0.1"),
+        ("other", "elsewhere"),
+        ("client", "me"),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &ca).unwrap();
+        let pem = format!("{}{}", key.serialize_pem(), certificate.pem());
+        fs::write(path(&format!("{name}.pem")), pem).unwrap();
+    }
+    let listeners = [
+        ("LOGIN", "SASL_PLAINTEXT"),
+        ("BEARER", "SASL_PLAINTEXT"),
+        ("TLS", "SSL"),
+        ("MUTUAL", "SSL"),
+        ("OTHER", "SSL"),
+        ("BOTH", "SASL_SSL"),
+    ];
+    let mut properties = vec![
+        (
+            "sasl.enabled.mechanisms".to_owned(),
+            "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+        ),
+        (
+            "listener.name.bearer.sasl.enabled.mechanisms".to_owned(),
+            "OAUTHBEARER".to_owned(),
+        ),
+        (
+            "listener.name.bearer.oauthbearer.sasl.jaas.config".to_owned(),
+            format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"broker\";"),
+        ),
+        (
+            "listener.name.login.connections.max.reauth.ms".to_owned(),
+            "3600000".to_owned(),
+        ),
+        (
+            "listener.name.mutual.ssl.client.auth".to_owned(),
+            "required".to_owned(),
+        ),
+    ];
+    for listener in ["login", "both"] {
+        let prefix = format!("listener.name.{listener}");
+        properties.push((
+            format!("{prefix}.plain.sasl.jaas.config"),
+            format!(
+                "{PLAIN} required username=\"broker\" password=\"b\" user_alice=\"wonder land\";"
+            ),
+        ));
+        for scram in ["scram-sha-256", "scram-sha-512"] {
+            let line = format!("{SCRAM} required;");
+            properties.push((format!("{prefix}.{scram}.sasl.jaas.config"), line));
+        }
+    }
+    for (listener, file) in [
+        ("tls", "server"),
+        ("mutual", "server"),
+        ("both", "server"),
+        ("other", "other"),
+    ] {
+        let prefix = format!("listener.name.{listener}.ssl");
+        for (name, value) in [
+            ("keystore.type", "PEM".to_owned()),
+            ("keystore.location", path(&format!("{file}.pem"))),
+            ("truststore.type", "PEM".to_owned()),
+            ("truststore.location", path("ca.pem")),
+        ] {
+            properties.push((format!("{prefix}.{name}"), value));
+        }
+    }
+    let user = |scram: &str| format!("{scram}=[name=alice,password=wonder land]");
+    let broker = KafkaBroker::start_with(&BrokerOptions {
+        listeners: listeners
+            .map(|(name, protocol)| (name.to_owned(), protocol.to_owned()))
+            .into(),
+        properties: properties.into_iter().collect(),
+        scram: vec![user("SCRAM-SHA-256"), user("SCRAM-SHA-512")],
+    })
+    .unwrap();
+    Secured { broker, files }
+});
+
+fn props(listener: &str, list: &[(&str, &str)]) -> ClientProps {
+    let files = SECURED.files.path().to_str().unwrap();
+    let mut props = ClientProps::new();
+    let address = SECURED.broker.address(listener).unwrap();
+    props.insert("bootstrap.servers".into(), address);
+    for (name, value) in list {
+        props.insert((*name).into(), value.replace("FILES", files));
+    }
+    props
+}
+
+async fn connect(listener: &str, list: &[(&str, &str)]) -> Result<String, KafkaError> {
+    let admin = clients().admin(&props(listener, list)).await?;
+    admin.cluster_id().await
+}
+
+fn login(module: &str, password: &str) -> String {
+    format!("{module} required username=\"alice\" password=\"{password}\";")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_login_is_let_in_and_a_wrong_password_is_not() {
+    if oracle_is_missing("every_login_is_let_in_and_a_wrong_password_is_not") {
+        return;
+    }
+    for (mechanism, module) in [
+        ("PLAIN", PLAIN),
+        ("SCRAM-SHA-256", SCRAM),
+        ("SCRAM-SHA-512", SCRAM),
+    ] {
+        let attempt = async |password: &str| {
+            let line = login(module, password);
+            let list = [
+                ("security.protocol", "SASL_PLAINTEXT"),
+                ("sasl.mechanism", mechanism),
+                ("sasl.jaas.config", line.as_str()),
+            ];
+            connect("LOGIN", &list).await
+        };
+        attempt("wonder land").await.unwrap();
+        let error = attempt("looking-glass").await.unwrap_err();
+        assert_eq!(
+            error.kind,
+            KafkaErrorKind::Unauthorized,
+            "{mechanism}: {error}"
+        );
+        assert_eq!(
+            error.class,
+            "org.apache.kafka.common.errors.SaslAuthenticationException"
+        );
+        assert!(!error.message.contains("looking-glass"));
+    }
+    let line = format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"alice\";");
+    let list = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "OAUTHBEARER"),
+        ("sasl.jaas.config", line.as_str()),
+    ];
+    connect("BEARER", &list).await.unwrap();
+    let error = connect("LOGIN", &list).await.unwrap_err();
+    assert!(error.message.contains("SCRAM-SHA-512"), "{error}");
+}
+
+const TLS: [(&str, &str); 3] = [
+    ("security.protocol", "SSL"),
+    ("ssl.truststore.type", "PEM"),
+    ("ssl.truststore.location", "FILES/ca.pem"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_checks_the_chain_the_host_and_who_we_are() {
+    if oracle_is_missing("tls_checks_the_chain_the_host_and_who_we_are") {
+        return;
+    }
+    connect("TLS", &TLS).await.unwrap();
+    let error = connect("TLS", &TLS[..1]).await.unwrap_err();
+    assert_eq!(error.kind, KafkaErrorKind::Unauthorized, "{error}");
+
+    let error = connect("OTHER", &TLS).await.unwrap_err();
+    assert_eq!(
+        error.class,
+        "org.apache.kafka.common.errors.SslAuthenticationException"
+    );
+    let mut any_host = TLS.to_vec();
+    any_host.push(("ssl.endpoint.identification.algorithm", ""));
+    connect("OTHER", &any_host).await.unwrap();
+
+    let mut mutual = TLS.to_vec();
+    mutual.push(("default.api.timeout.ms", "2000"));
+    connect("MUTUAL", &mutual).await.unwrap_err();
+    mutual.push(("ssl.keystore.type", "PEM"));
+    mutual.push(("ssl.keystore.location", "FILES/client.pem"));
+    connect("MUTUAL", &mutual).await.unwrap();
+
+    let line = login(PLAIN, "wonder land");
+    let mut both = TLS.to_vec();
+    both[0] = ("security.protocol", "SASL_SSL");
+    both.push(("sasl.mechanism", "PLAIN"));
+    both.push(("sasl.jaas.config", &line));
+    connect("BOTH", &both).await.unwrap();
+}

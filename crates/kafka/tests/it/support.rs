@@ -1,0 +1,104 @@
+//! Brokers and clients for the tests.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use milena_kafka::{
+    clients,
+    ports::{Ack, AckSink, Admin, ClientProps, Fetcher, GroupChannel, NewTopic, Producer},
+};
+use milena_testing_kafka::KafkaBroker;
+use tokio::sync::Notify;
+
+/// One real broker for all tests of this binary; it ends with the process.
+static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| KafkaBroker::start().unwrap());
+
+/// A broker under test.
+pub(crate) struct World {
+    bootstrap: String,
+}
+
+impl World {
+    /// Apache Kafka.
+    pub(crate) fn kafka() -> Self {
+        Self {
+            bootstrap: KAFKA.bootstrap(),
+        }
+    }
+
+    pub(crate) fn props(&self, more: &[(&str, &str)]) -> ClientProps {
+        let mut props = ClientProps::new();
+        props.insert("bootstrap.servers".into(), self.bootstrap.clone());
+        props.insert("client.id".into(), "test".into());
+        for (name, value) in more {
+            props.insert((*name).into(), (*value).into());
+        }
+        props
+    }
+
+    pub(crate) async fn admin(&self) -> Arc<dyn Admin> {
+        clients().admin(&self.props(&[])).await.unwrap()
+    }
+
+    pub(crate) async fn group(&self, group: &str) -> Arc<dyn GroupChannel> {
+        clients().group(&self.props(&[]), group).await.unwrap()
+    }
+
+    pub(crate) async fn fetcher(&self, more: &[(&str, &str)]) -> Box<dyn Fetcher> {
+        clients().fetcher(&self.props(more)).await.unwrap()
+    }
+
+    pub(crate) async fn producer(&self, more: &[(&str, &str)]) -> (Box<dyn Producer>, Arc<Acks>) {
+        let acks = Arc::new(Acks::default());
+        let sink: AckSink = {
+            let acks = Arc::clone(&acks);
+            Arc::new(move |list| acks.take(list))
+        };
+        let producer = clients().producer(&self.props(more), sink).await.unwrap();
+        (producer, acks)
+    }
+
+    pub(crate) async fn topic(&self, name: &str, partitions: i32) {
+        let outcome = self
+            .admin()
+            .await
+            .create_topics(vec![topic(name, partitions)])
+            .await
+            .unwrap();
+        assert_eq!(outcome, [milena_kafka::ports::CreateOutcome::Created]);
+    }
+}
+
+pub(crate) fn topic(name: &str, partitions: i32) -> NewTopic {
+    NewTopic {
+        name: name.into(),
+        partitions,
+        replication_factor: 1,
+        configs: Default::default(),
+    }
+}
+
+/// Acknowledgements as they came.
+#[derive(Default)]
+pub(crate) struct Acks {
+    list: Mutex<Vec<Ack>>,
+    arrived: Notify,
+}
+
+impl Acks {
+    fn take(&self, list: Vec<Ack>) {
+        self.list.lock().unwrap().extend(list);
+        self.arrived.notify_one();
+    }
+
+    /// Waits for this many, sorted by ticket.
+    pub(crate) async fn wait(&self, count: usize) -> Vec<Ack> {
+        loop {
+            if self.list.lock().unwrap().len() >= count {
+                let mut list = std::mem::take(&mut *self.list.lock().unwrap());
+                list.sort_by_key(|ack| ack.ticket);
+                return list;
+            }
+            self.arrived.notified().await;
+        }
+    }
+}
