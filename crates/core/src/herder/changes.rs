@@ -31,7 +31,11 @@ impl DistributedHerder {
     /// Takes up one change; answers why the group must rebalance, if it must.
     fn changed(&mut self, change: ClusterChange, out: &mut Sink) -> Option<&'static str> {
         match change {
-            ClusterChange::Connector { is_new: true, .. } => Some("a connector was created"),
+            ClusterChange::Connector { is_new: true, name } => {
+                // Deleted and created again before the group took it away: what still runs is the old one.
+                self.local.restart_connector(&name, Restart::Quiet);
+                Some("a connector was created")
+            }
             ClusterChange::Connector { name, .. } => {
                 self.local.restart_connector(&name, Restart::Quiet);
                 None
