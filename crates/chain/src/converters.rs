@@ -91,9 +91,9 @@ impl Converters {
         raw: &[RawHeader],
     ) -> Result<Record, StageFailure> {
         let topic: &str = &record.topic;
-        let decoded_key = self.key.to_connect(topic, raw, key).await;
+        let decoded_key = self.key.decode(topic, raw, key).await;
         let decoded_key = decoded_key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
-        let decoded = self.value.to_connect(topic, raw, value).await;
+        let decoded = self.value.decode(topic, raw, value).await;
         let decoded = decoded.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
         if !raw.is_empty() {
             let headers = self.headers.inner.all_to_connect(topic, raw);
@@ -122,15 +122,9 @@ impl Converters {
                 value: value.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?,
             });
         }
-        let key = self
-            .key
-            .from_connect(topic, &mut headers, &record.key)
-            .await;
+        let key = self.key.encode(topic, &mut headers, &record.key).await;
         let key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
-        let value = self
-            .value
-            .from_connect(topic, &mut headers, &record.value)
-            .await;
+        let value = self.value.encode(topic, &mut headers, &record.value).await;
         let value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
         Ok(Encoded {
             key,
@@ -162,7 +156,7 @@ impl<T> Named<T> {
 }
 
 impl Named<ConverterInstance> {
-    async fn to_connect(
+    async fn decode(
         &mut self,
         topic: &str,
         headers: &[RawHeader],
@@ -181,7 +175,7 @@ impl Named<ConverterInstance> {
         }
     }
 
-    async fn from_connect(
+    async fn encode(
         &mut self,
         topic: &str,
         headers: &mut Vec<RawHeader>,

@@ -11,7 +11,7 @@ use milena_data::{Record, Schema, SchemaBuilder, SchemaType, Struct, Text};
 use crate::{
     cast_value::cast_value,
     copy,
-    keys::{REPLACE_NULL, list_text, replace_null, split_colons},
+    keys::{REPLACE_NULL, in_hash_order, list_text, replace_null, split_colons},
     requirements::{require_map, require_struct},
     schema_cache::SchemaCache,
     side::Side,
@@ -22,7 +22,7 @@ const PURPOSE: &str = "cast types";
 /// What is cast to what.
 enum Spec {
     Whole(SchemaType),
-    Fields(HashMap<String, SchemaType>),
+    Fields(HashMap<String, SchemaType>, Vec<String>),
 }
 
 struct Cast {
@@ -89,7 +89,11 @@ fn parse_spec(mappings: &[String]) -> Result<Spec, ConfigError> {
         }
     }
     match whole {
-        None => Ok(Spec::Fields(fields)),
+        None => {
+            let names: Vec<String> = fields.keys().cloned().collect();
+            let order = in_hash_order(&names);
+            Ok(Spec::Fields(fields, order))
+        }
         Some(kind) if mappings.len() == 1 => Ok(Spec::Whole(kind)),
         Some(_) => Err(ConfigError::new(
             "Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec",
@@ -126,9 +130,12 @@ impl RecordTransform for Cast {
         let value = std::mem::take(&mut part.value);
         match (&part.schema, &self.spec) {
             (None, Spec::Whole(kind)) => part.value = cast_value(None, value, *kind)?,
-            (None, Spec::Fields(casts)) => {
+            (None, Spec::Fields(casts, order)) => {
                 let mut map = require_map(value, PURPOSE)?;
-                for (name, kind) in casts {
+                for name in order {
+                    let Some(kind) = casts.get(name) else {
+                        continue;
+                    };
                     let old = map.get_str(name).cloned().unwrap_or_default();
                     map.insert(Text::from(name.as_str()), cast_value(None, old, *kind)?);
                 }
@@ -138,7 +145,7 @@ impl RecordTransform for Cast {
                 let plan = self.schemas.get(schema, |schema| plan(schema, spec))?;
                 part.value = match spec {
                     Spec::Whole(kind) => cast_value(Some(schema), value, *kind)?,
-                    Spec::Fields(_) => {
+                    Spec::Fields(..) => {
                         let inner = require_struct(value, PURPOSE)?;
                         cast_struct(inner, plan, self.replace_null)?.into()
                     }
@@ -171,7 +178,7 @@ fn plan(schema: &Schema, spec: &Spec) -> Result<Plan, ConnectError> {
     let mut targets = Vec::new();
     let mut builder = match spec {
         Spec::Whole(kind) => copy::basics(schema, *kind),
-        Spec::Fields(casts) => {
+        Spec::Fields(casts, _) => {
             let mut builder = copy::basics(schema, SchemaType::Struct);
             for field in copy::fields(schema)? {
                 let target = casts.get(&**field.name()).copied();
@@ -192,7 +199,7 @@ fn plan(schema: &Schema, spec: &Spec) -> Result<Plan, ConnectError> {
         // For a struct there is no target, and Java refuses it as a type to cast from.
         let kind = match spec {
             Spec::Whole(kind) => *kind,
-            Spec::Fields(_) => SchemaType::Struct,
+            Spec::Fields(..) => SchemaType::Struct,
         };
         builder = builder.default_value(cast_value(Some(schema), default.clone(), kind)?);
     }

@@ -78,7 +78,12 @@ fn unlogical(schema: &Schema, value: Value) -> Result<Value, ConnectError> {
 }
 
 enum Failure {
-    Number(&'static str),
+    /// Not an integer.
+    Integer,
+    /// An integer beyond a byte or short.
+    Range,
+    /// Not a float.
+    Float,
     Type,
 }
 
@@ -89,29 +94,43 @@ impl Failure {
                 "Unexpected type in Cast transformation: class {}",
                 value.java_class()
             )),
-            Self::Number(text) => ConnectError::data(format!(
+            failure => ConnectError::data(format!(
                 "Value ({value}) was out of range for requested data type"
             ))
             .caused_by(ConnectError::of(
                 "java.lang.NumberFormatException",
-                format!("{text}\"{value}\""),
+                failure.cause(&value.to_string()),
             )),
         }
     }
-}
 
-const NUMBER: Failure = Failure::Number("For input string: ");
+    fn cause(&self, text: &str) -> String {
+        match self {
+            Self::Range => format!("Value out of range. Value:\"{text}\" Radix:10"),
+            Self::Float => match text.trim_matches(|c| c <= ' ') {
+                "" => "empty String".to_owned(),
+                trimmed => format!("For input string: \"{trimmed}\""),
+            },
+            Self::Integer | Self::Type => format!("For input string: \"{text}\""),
+        }
+    }
+}
 
 /// Java's integers of a text: an optional sign and digits of any script.
 fn parse_integer(text: &str) -> Result<i64, Failure> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || digits.len() > 64 {
-        return Err(NUMBER);
+        return Err(Failure::Integer);
     }
     if digits.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map_err(|_| NUMBER);
+        return text.parse().map_err(|_| Failure::Integer);
     }
-    Err(NUMBER)
+    Err(Failure::Integer)
+}
+
+/// `Integer.parseInt`.
+fn parse_int(text: &str) -> Result<i32, Failure> {
+    i32::try_from(parse_integer(text)?).map_err(|_| Failure::Integer)
 }
 
 /// Java's `intValue` of a double: saturated, NaN is 0.
@@ -158,9 +177,9 @@ fn int_of(value: &Value) -> Option<i32> {
 )]
 fn to_int8(value: &Value) -> Result<Value, Failure> {
     match value {
-        Value::String(text) => i8::try_from(parse_integer(text)?)
+        Value::String(text) => i8::try_from(parse_int(text)?)
             .map(Value::Int8)
-            .map_err(|_| NUMBER),
+            .map_err(|_| Failure::Range),
         other => int_of(other)
             .map(|n| Value::Int8(n as i8))
             .ok_or(Failure::Type),
@@ -173,9 +192,9 @@ fn to_int8(value: &Value) -> Result<Value, Failure> {
 )]
 fn to_int16(value: &Value) -> Result<Value, Failure> {
     match value {
-        Value::String(text) => i16::try_from(parse_integer(text)?)
+        Value::String(text) => i16::try_from(parse_int(text)?)
             .map(Value::Int16)
-            .map_err(|_| NUMBER),
+            .map_err(|_| Failure::Range),
         other => int_of(other)
             .map(|n| Value::Int16(n as i16))
             .ok_or(Failure::Type),
@@ -184,9 +203,7 @@ fn to_int16(value: &Value) -> Result<Value, Failure> {
 
 fn to_int32(value: &Value) -> Result<Value, Failure> {
     match value {
-        Value::String(text) => i32::try_from(parse_integer(text)?)
-            .map(Value::Int32)
-            .map_err(|_| NUMBER),
+        Value::String(text) => parse_int(text).map(Value::Int32),
         other => int_of(other).map(Value::Int32).ok_or(Failure::Type),
     }
 }
@@ -234,7 +251,7 @@ fn parse_float(value: &Value, single: bool) -> Result<Value, Failure> {
     } else {
         milena_java_text::float::parse_double(text).map(Value::Float64)
     };
-    parsed.ok_or(NUMBER)
+    parsed.ok_or(Failure::Float)
 }
 
 fn to_boolean(value: &Value) -> Result<Value, Failure> {

@@ -74,7 +74,7 @@ impl RecordTransform for ExtractField {
                 };
             }
             Some(schema) => {
-                let (schema, value) = self.from_struct(schema, &part.value)?;
+                let (schema, value) = self.of_struct(schema, &part.value)?;
                 part.schema = Some(schema);
                 part.value = value;
             }
@@ -84,7 +84,7 @@ impl RecordTransform for ExtractField {
 }
 
 impl ExtractField {
-    fn from_struct(&self, schema: &Schema, value: &Value) -> Result<(Schema, Value), ConnectError> {
+    fn of_struct(&self, schema: &Schema, value: &Value) -> Result<(Schema, Value), ConnectError> {
         let inner = match value {
             Value::Null => None,
             Value::Struct(inner) => Some(inner),

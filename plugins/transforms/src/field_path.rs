@@ -101,8 +101,8 @@ impl FieldPath {
     fn split(&self) -> Result<(&Text, &[Text]), ConnectError> {
         self.steps.split_last().ok_or_else(|| {
             ConnectError::of(
-                "java.lang.IndexOutOfBoundsException",
-                "Index -1 out of bounds for length 0",
+                "java.lang.IllegalArgumentException",
+                "fromIndex(0) > toIndex(-1)",
             )
         })
     }

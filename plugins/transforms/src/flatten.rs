@@ -7,7 +7,7 @@ use milena_data::{MapValue, Record, Schema, SchemaBuilder, SchemaType, Struct, T
 use crate::{
     cast_value::kind_of_class,
     copy, keys,
-    requirements::{require_map, require_struct},
+    requirements::{not_a_string, require_map, require_struct},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -87,14 +87,13 @@ impl Flatten {
         flat: &mut MapValue,
     ) -> Result<(), ConnectError> {
         for (key, value) in map {
+            let key = match key {
+                // Java joins a null to its prefix.
+                Value::Null if !prefix.is_empty() => Value::from("null"),
+                key => key,
+            };
             let Value::String(key) = key else {
-                return Err(ConnectError::of(
-                    "java.lang.ClassCastException",
-                    format!(
-                        "class {} cannot be cast to class java.lang.String",
-                        key.java_class()
-                    ),
-                ));
+                return Err(not_a_string(&key));
             };
             let name = joined(prefix, &self.delimiter, &key);
             match value {
@@ -163,6 +162,10 @@ fn add_fields(
                 )));
             }
             _ => builder = builder.field(name, leaf(own, optional, default)?),
+        }
+        // Java stops at the first name that stands twice.
+        if let Some(error) = builder.error() {
+            return Err(error.clone().into());
         }
     }
     Ok(builder)

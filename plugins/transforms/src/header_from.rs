@@ -83,15 +83,16 @@ impl RecordTransform for HeaderFrom {
             (None, Value::Map(map)) => {
                 for (field, header) in &self.pairs {
                     let value = map.get_str(field).cloned().unwrap_or_default();
-                    if self.moves {
-                        map.remove(&Value::String(field.clone()));
-                    }
                     headers.add(header.clone(), SchemaAndValue::new(None, value))?;
+                }
+                // Last, so that a field can become several headers.
+                for (field, _) in self.pairs.iter().filter(|_| self.moves) {
+                    map.remove(&Value::String(field.clone()));
                 }
             }
             (None, other) => return Err(not_a_map(other, self.purpose)),
             (Some(schema), Value::Struct(inner)) => {
-                let left = self.from_struct(schema, inner, &mut headers)?;
+                let left = self.of_struct(schema, inner, &mut headers)?;
                 if let Some((schema, value)) = left {
                     part.value = value.into();
                     part.schema = Some(schema);
@@ -106,7 +107,7 @@ impl RecordTransform for HeaderFrom {
 
 impl HeaderFrom {
     /// Adds the headers; answers what is left when the fields are moved.
-    fn from_struct(
+    fn of_struct(
         &mut self,
         schema: &Schema,
         inner: &Struct,
@@ -119,10 +120,10 @@ impl HeaderFrom {
         };
         for (name, header) in &self.pairs {
             let Some(field) = inner.schema().field(name) else {
-                return Err(ConnectError {
-                    message: None,
-                    ..ConnectError::of("java.lang.NullPointerException", "")
-                });
+                return Err(ConnectError::of(
+                    "java.lang.NullPointerException",
+                    "Cannot invoke \"org.apache.kafka.connect.data.Field.schema()\" because the return value of \"org.apache.kafka.connect.data.Schema.field(String)\" is null",
+                ));
             };
             let value =
                 copy::read_slot(inner.slot(field.index()).clone(), field, self.replace_null);

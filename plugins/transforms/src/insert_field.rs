@@ -153,7 +153,7 @@ impl RecordTransform for InsertField {
             }
             Some(schema) => {
                 let inner = require_struct(value, PURPOSE)?;
-                let (schema, inner) = self.into_struct(&schema, inner, &record)?;
+                let (schema, inner) = self.widened(&schema, inner, &record)?;
                 let part = self.side.of_mut(&mut record);
                 part.schema = Some(schema);
                 part.value = inner.into();
@@ -164,7 +164,7 @@ impl RecordTransform for InsertField {
 }
 
 impl InsertField {
-    fn into_struct(
+    fn widened(
         &mut self,
         schema: &Schema,
         inner: Struct,

@@ -22,7 +22,48 @@ pub(crate) fn replace_null() -> ConfigKey {
 pub(crate) fn needed_list(name: &str) -> ConfigKey {
     ConfigKey::new(name, ConfigType::List)
         .importance(Importance::High)
-        .validator(Validator::list_without_duplicates(false, false))
+        .validator(items(true))
+}
+
+/// `ConfigDef.ValidList`: no null, no empty item, and some item where the list is needed. Items that
+/// stand twice are fine here: Java drops them when it parses the list.
+pub(crate) fn items(needed: bool) -> Validator {
+    Validator::new(move |name, value| {
+        let refused = |text: &str| Err(ConfigError::new(format!("Configuration '{name}' {text}")));
+        match value {
+            ConfigValue::List(items) if items.is_empty() && needed => {
+                refused("must not be empty. Valid values include: any non-empty value")
+            }
+            ConfigValue::List(items) if items.iter().any(String::is_empty) => {
+                refused("values must not be empty.")
+            }
+            ConfigValue::List(_) => Ok(()),
+            _ => refused("values must not be null."),
+        }
+    })
+}
+
+/// The items of a list, each once, in the order in which Java's `HashSet` and `HashMap` walk over them:
+/// it decides which of several errors is reported.
+pub(crate) fn in_hash_order(items: &[String]) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::new();
+    for item in items {
+        if !distinct.contains(item) {
+            distinct.push(item.clone());
+        }
+    }
+    let mut buckets = 16_usize;
+    while distinct.len() * 4 > buckets * 3 {
+        buckets *= 2;
+    }
+    distinct.sort_by_key(|item| {
+        let hash = item.encode_utf16().fold(0_u32, |hash, unit| {
+            hash.wrapping_mul(31).wrapping_add(unit.into())
+        });
+        let spread = hash ^ (hash >> 16);
+        usize::try_from(spread).unwrap_or(0) & (buckets - 1)
+    });
+    distinct
 }
 
 /// `NonEmptyListValidator`.

@@ -1,7 +1,5 @@
 //! `MaskField`: replaces fields by an empty value of their type, or by a given text or number.
 
-use std::collections::HashSet;
-
 use milena_api::{ConnectError, RecordTransform};
 use milena_config::{
     ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, ParsedConfig, Validator,
@@ -10,7 +8,7 @@ use milena_data::{DataError, Decimal, MapValue, Record, Struct, Text, Value, val
 
 use crate::{
     copy,
-    keys::{self, REPLACE_NULL, needed_list, replace_null},
+    keys::{self, REPLACE_NULL, in_hash_order, needed_list, replace_null},
     requirements::{require_map, require_struct},
     schema_cache::SchemaCache,
     side::Side,
@@ -20,7 +18,7 @@ const PURPOSE: &str = "mask fields";
 
 struct MaskField {
     side: Side,
-    fields: HashSet<String>,
+    fields: Vec<String>,
     mask: Mask,
     replace_null: bool,
     /// Which slots of a schema are masked.
@@ -56,7 +54,7 @@ pub(crate) fn make(
     let replacement = keys::text(config, "replacement");
     Ok(Box::new(MaskField {
         side,
-        fields: config.list("fields").iter().cloned().collect(),
+        fields: in_hash_order(config.list("fields")),
         mask: replacement.map_or(Mask::Empty, |text| Mask::Custom(text.into())),
         replace_null: config.boolean(REPLACE_NULL),
         masked: SchemaCache::default(),
@@ -81,7 +79,9 @@ impl RecordTransform for MaskField {
         let fields = &self.fields;
         let masked = self.masked.get(&schema, |schema| {
             let names = schema.fields().keys();
-            Ok(names.map(|name| fields.contains(&**name)).collect())
+            Ok(names
+                .map(|name| fields.iter().any(|own| *own == **name))
+                .collect())
         })?;
         for ((slot, field), masked) in slots.iter_mut().zip(schema.fields().values()).zip(masked) {
             let mut value = copy::read_slot(std::mem::take(slot), field, self.replace_null);

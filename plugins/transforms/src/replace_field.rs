@@ -10,8 +10,8 @@ use milena_data::{MapValue, Record, Schema, SchemaType, Struct, Text, Value};
 
 use crate::{
     copy,
-    keys::{REPLACE_NULL, list_text, replace_null, split_colons},
-    requirements::{require_map, require_struct},
+    keys::{REPLACE_NULL, in_hash_order, items, list_text, replace_null, split_colons},
+    requirements::{not_a_string, require_map, require_struct},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -53,12 +53,12 @@ pub(crate) fn config_def() -> ConfigDef {
     ConfigDef::new()
         .define(
             list("exclude")
-                .validator(Validator::list_without_duplicates(true, false))
+                .validator(items(false))
                 .doc("Fields to drop; wins over <code>include</code>."),
         )
         .define(
             list("include")
-                .validator(Validator::list_without_duplicates(true, false))
+                .validator(items(false))
                 .doc("Fields to keep; all when empty."),
         )
         .define(
@@ -89,10 +89,13 @@ pub(crate) fn make(
     side: Side,
 ) -> Result<Box<dyn RecordTransform>, ConnectError> {
     let renames = parse_renames(config.list("renames"))?;
-    let reverse = renames
-        .iter()
-        .map(|(old, new)| (new.to_string(), old.clone()))
-        .collect();
+    let old_names: Vec<String> = renames.keys().cloned().collect();
+    let mut reverse = HashMap::new();
+    for old in in_hash_order(&old_names) {
+        if let Some(new) = renames.get(&old) {
+            reverse.insert(new.to_string(), old);
+        }
+    }
     Ok(Box::new(ReplaceField {
         side,
         choice: Choice {
@@ -132,7 +135,8 @@ impl RecordTransform for ReplaceField {
                         Value::String(name) if self.choice.keeps(&name) => {
                             kept.insert(self.choice.renamed(&name), value);
                         }
-                        _ => {}
+                        Value::String(_) | Value::Null => {}
+                        other => return Err(not_a_string(&other)),
                     }
                 }
                 part.value = kept.into();

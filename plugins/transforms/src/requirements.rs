@@ -45,3 +45,14 @@ pub(crate) fn require_sink_record<'a>(
         ))
     })
 }
+
+/// A key of a map that Java casts to a string.
+pub(crate) fn not_a_string(key: &Value) -> ConnectError {
+    ConnectError::of(
+        "java.lang.ClassCastException",
+        format!(
+            "class {0} cannot be cast to class java.lang.String ({0} and java.lang.String are in module java.base of loader 'bootstrap')",
+            key.java_class()
+        ),
+    )
+}

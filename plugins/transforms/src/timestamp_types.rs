@@ -6,10 +6,6 @@ use milena_java_text::DateFormat;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
-/// 1 January of the year 1970 before Christ, in days since the epoch, and the first day of our era.
-const DAY_1970_BC: i64 = -1_438_707;
-const DAY_FIRST_AD: i64 = -719_164;
-
 /// A form of timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -106,7 +102,7 @@ impl Converter {
             },
             Form::Unix => Value::Int64(self.unix(millis)),
             Form::Date => Value::Instant(millis - millis.rem_euclid(MILLIS_PER_DAY)),
-            Form::Time => Value::Instant(first_day(millis) + millis.rem_euclid(MILLIS_PER_DAY)),
+            Form::Time => Value::Instant(millis.rem_euclid(MILLIS_PER_DAY)),
             Form::Timestamp => Value::Instant(millis),
         })
     }
@@ -155,15 +151,6 @@ impl Converter {
             Precision::Microseconds => millis.saturating_mul(1_000),
             Precision::Nanoseconds => millis.saturating_mul(1_000_000),
         }
-    }
-}
-
-/// The instant at which the day of a `Time` begins: Java sets the year and keeps the era.
-fn first_day(millis: i64) -> i64 {
-    if millis.div_euclid(MILLIS_PER_DAY) < DAY_FIRST_AD {
-        DAY_1970_BC * MILLIS_PER_DAY
-    } else {
-        0
     }
 }
 

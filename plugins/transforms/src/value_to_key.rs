@@ -37,9 +37,18 @@ pub(crate) fn make(
     config: &ParsedConfig,
     _: Side,
 ) -> Result<Box<dyn RecordTransform>, ConnectError> {
-    let fields = config.list("fields").iter();
+    let mut fields: Vec<Text> = Vec::new();
+    for name in config
+        .list("fields")
+        .iter()
+        .map(|name| Text::from(name.as_str()))
+    {
+        if !fields.contains(&name) {
+            fields.push(name);
+        }
+    }
     Ok(Box::new(ValueToKey {
-        fields: fields.map(|name| Text::from(name.as_str())).collect(),
+        fields,
         replace_null: config.boolean(REPLACE_NULL),
         schemas: SchemaCache::default(),
     }))
@@ -57,7 +66,7 @@ impl RecordTransform for ValueToKey {
                 SchemaAndValue::new(None, key.into())
             }
             (None, other) => return Err(not_a_map(other, PURPOSE)),
-            (Some(_), Value::Struct(value)) => self.from_struct(value)?,
+            (Some(_), Value::Struct(value)) => self.of_struct(value)?,
             (Some(_), other) => return Err(not_a_struct(other, PURPOSE)),
         };
         Ok(Some(record))
@@ -65,7 +74,7 @@ impl RecordTransform for ValueToKey {
 }
 
 impl ValueToKey {
-    fn from_struct(&mut self, value: &Struct) -> Result<SchemaAndValue, ConnectError> {
+    fn of_struct(&mut self, value: &Struct) -> Result<SchemaAndValue, ConnectError> {
         let names = &self.fields;
         let plan = self
             .schemas
