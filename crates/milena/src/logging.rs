@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
-use crate::exit::Exit;
+use crate::{exit::Exit, loggers};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -26,12 +26,26 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>, quiet: bool) -> Res
     let filter = EnvFilter::try_new(text).map_err(|error| {
         Exit::cannot_start(format!("cannot understand --log {text:?}: {error}"))
     })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => {
+            let text = fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal());
+            lines.with(text).init();
+        }
+        LogFormat::Json => lines
+            .with(fmt::layer().json().with_writer(io::stderr))
+            .init(),
     }
+    loggers::on_change(move |directives| {
+        // Libraries below ours stay as quiet as they were.
+        if let Ok(filter) =
+            EnvFilter::try_new(format!("{directives},confluent_kafka=warn,hyper=warn"))
+        {
+            let _ = handle.reload(filter);
+        }
+    });
     Ok(())
 }

@@ -6,7 +6,6 @@ mod exit;
 mod loggers;
 mod logging;
 mod modes;
-mod plugin_port;
 mod plugins;
 mod properties;
 mod quickstart;

@@ -7,15 +7,16 @@ use std::{
 
 use milena_config::{
     Props,
-    worker::{DistributedConfig, StandaloneConfig},
+    worker::{DistributedConfig, ExactlyOnceSource, StandaloneConfig},
 };
 use milena_kafka::clients;
 use milena_rest::{BoundRest, LeaderClient, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
+use milena_validation::{ConnectorValidator, WorkerView};
 use tracing::warn;
 
-use crate::{exit::Exit, loggers::Loggers, plugin_port::Plugins, plugins, signals::Signals};
+use crate::{exit::Exit, loggers, plugins, signals::Signals};
 
 /// A worker with its REST server.
 pub(crate) struct RunningWorker {
@@ -70,7 +71,9 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;
-    let (mut deps, port) = deps(props, &bound);
+    let exactly_once = config.exactly_once == ExactlyOnceSource::Enabled;
+    let view = WorkerView::new(&config.worker).in_group(&config.group_id, exactly_once);
+    let (mut deps, port) = deps(props, &bound, view)?;
     deps.leader = Some(Arc::new(LeaderClient::new(&config.signature_algorithm)));
     let handle = DistributedWorker::start(deps)
         .await
@@ -91,7 +94,7 @@ pub(crate) async fn start_standalone(
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;
-    let (deps, port) = deps(props, &bound);
+    let (deps, port) = deps(props, &bound, WorkerView::new(&config.worker))?;
     let handle = StandaloneWorker::start(deps)
         .await
         .map_err(Exit::cannot_start)?;
@@ -113,9 +116,14 @@ pub(crate) async fn start_standalone(
     Ok(worker)
 }
 
-fn deps(props: Props, bound: &BoundRest) -> (WorkerDeps, Arc<Plugins>) {
+fn deps(
+    props: Props,
+    bound: &BoundRest,
+    view: WorkerView,
+) -> Result<(WorkerDeps, Arc<ConnectorValidator>), Exit> {
     let registry = Arc::new(plugins::registry());
-    let port = Arc::new(Plugins::new(Arc::clone(&registry)));
+    let port = ConnectorValidator::new(Arc::clone(&registry), view).map_err(Exit::cannot_start)?;
+    let port = Arc::new(port);
     let deps = WorkerDeps {
         props,
         clients: clients(),
@@ -123,16 +131,20 @@ fn deps(props: Props, bound: &BoundRest) -> (WorkerDeps, Arc<Plugins>) {
         advertised_url: bound.advertised_url(),
         plugins: Arc::clone(&port) as Arc<dyn PluginPort>,
         leader: None,
-        loggers: None,
+        loggers: Some(Arc::new(loggers::ClusterLevels)),
     };
-    (deps, port)
+    Ok((deps, port))
 }
 
-fn serve(handle: WorkerHandle, bound: BoundRest, plugins: Arc<Plugins>) -> RunningWorker {
+fn serve(
+    handle: WorkerHandle,
+    bound: BoundRest,
+    plugins: Arc<ConnectorValidator>,
+) -> RunningWorker {
     let services = Services {
         herder: handle.herder_port(),
         plugins,
-        loggers: Arc::new(Loggers::default()),
+        loggers: loggers::port(),
     };
     RunningWorker {
         handle,
