@@ -116,6 +116,9 @@ impl Broker {
         });
         // Transactions that were being completed when the broker died are completed now.
         shared.transactions.finish_pending(&shared);
+        if shared.config.abort_transactions_at_start {
+            shared.transactions.abort_open(&shared, |_| true);
+        }
         let tasks = vec![
             tokio::spawn(net::accept(Arc::clone(&shared), listener)),
             tokio::spawn(coordinate(Arc::clone(&shared))),

@@ -19,6 +19,9 @@ pub struct BrokerConfig {
     pub default_partitions: i32,
     /// `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay: Duration,
+    /// Aborts every open transaction at start. For a broker that shares its process with all its
+    /// producers: they died with it, and nobody should wait for their transactions to time out.
+    pub abort_transactions_at_start: bool,
     /// Topic defaults.
     pub log: LogConfig,
     /// `max.connections`: beyond it new connections are closed at once.
@@ -40,6 +43,7 @@ impl BrokerConfig {
             auto_create_topics: true,
             default_partitions: 1,
             group_initial_rebalance_delay: Duration::ZERO,
+            abort_transactions_at_start: false,
             log: LogConfig::default(),
             connections_max: 4096,
             request_bytes_max: 100 * 1024 * 1024,

@@ -84,7 +84,10 @@ pub(crate) async fn embedded(data: &Path, port: u16) -> Result<RunningBroker, Ex
     })?;
     let start = |port| {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Broker::start(BrokerConfig::new(data, listen))
+        let mut config = BrokerConfig::new(data, listen);
+        // The worker is in this process: what it left open when it was killed can only be aborted.
+        config.abort_transactions_at_start = true;
+        Broker::start(config)
     };
     match start(port).await {
         Err(StartError::Listen { .. }) => start(0).await.map_err(Exit::cannot_start),

@@ -39,7 +39,7 @@ pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
         ("offset.storage.partitions", "5"),
         ("status.storage.topic", "connect-status"),
         ("status.storage.replication.factor", "1"),
-        ("offset.flush.interval.ms", "5000"),
+        ("offset.flush.interval.ms", "500"),
         ("exactly.once.source.support", "enabled"),
         ("scheduled.rebalance.max.delay.ms", "0"),
         ("milena.task.restart.policy", "backoff"),

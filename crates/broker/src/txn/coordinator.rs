@@ -362,9 +362,16 @@ impl Transactions {
     /// Aborts transactions that were open for too long, fencing their producers.
     pub(crate) fn time_out(&self, shared: &Shared) {
         let now = now_ms();
+        self.abort_open(shared, |txn| {
+            now >= txn.started_ms + i64::from(txn.timeout_ms)
+        });
+    }
+
+    /// Aborts the open transactions that are chosen, fencing their producers.
+    pub(crate) fn abort_open(&self, shared: &Shared, chosen: impl Fn(&Transaction) -> bool) {
         let mut state = lock(&self.state);
         for (id, txn) in state.iter_mut() {
-            if txn.phase != Phase::Ongoing || now < txn.started_ms + i64::from(txn.timeout_ms) {
+            if txn.phase != Phase::Ongoing || !chosen(txn) {
                 continue;
             }
             let mut next = txn.clone();
@@ -376,7 +383,7 @@ impl Transactions {
                 info!(
                     transactional_id = id,
                     timeout_ms = txn.timeout_ms,
-                    "aborted a transaction that was open too long"
+                    "aborted an open transaction"
                 );
                 *txn = next;
             }
