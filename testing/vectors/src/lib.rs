@@ -3,6 +3,7 @@
 
 mod check;
 mod notation;
+pub mod parity;
 mod plugins;
 mod report;
 mod run;
