@@ -139,7 +139,7 @@ pub fn date_text(millis: i64) -> String {
         .copied()
         .unwrap_or_default();
     format!(
-        "{weekday} {month} {:02} {:02}:{:02}:{:02} UTC {:04}",
+        "{weekday} {month} {:02} {:02}:{:02}:{:02} UTC {}",
         at.day,
         at.hour,
         at.minute,

@@ -10,10 +10,23 @@ use crate::{DECIMAL_ZEROS_MAX, DataError, Decimal, error::NUMBER_FORMAT_EXCEPTIO
 /// some megabytes of digits would hold a task for minutes.
 pub const DECIMAL_TEXT_MAX: usize = 100_000;
 
-const NO_EXPONENT_MARK: &str = "Character array is missing \"exponent\" mark 'e' or 'E'.";
+const NO_EXPONENT_MARK: &str = "Character array is missing \"e\" notation exponential mark.";
 
 fn bad(message: impl Into<String>) -> DataError {
     DataError::of(NUMBER_FORMAT_EXCEPTION, message)
+}
+
+/// The text ends where a character is needed: Java's own array bound, as a cause.
+fn ended(text: &str) -> DataError {
+    let length = text.encode_utf16().count();
+    DataError {
+        class: NUMBER_FORMAT_EXCEPTION.into(),
+        message: None,
+        cause: Some(Box::new(DataError::of(
+            "java.lang.ArrayIndexOutOfBoundsException",
+            format!("Index {length} out of bounds for length {length}"),
+        ))),
+    }
 }
 
 impl Decimal {
@@ -29,16 +42,12 @@ impl Decimal {
                 text.len()
             )));
         }
-        let long_text = text.chars().count() > 18;
         let unsigned = text.strip_prefix(['+', '-']);
         let negative = text.starts_with('-');
         let body = unsigned.unwrap_or(text);
-        if body.is_empty() {
-            return Err(bad(if text.is_empty() {
-                "Index 0 out of bounds for length 0"
-            } else {
-                "No digits found."
-            }));
+        let long_text = body.encode_utf16().count() > 18;
+        if text.is_empty() {
+            return Err(ended(text));
         }
         let mut digits = String::with_capacity(body.len());
         let mut scale: i64 = 0;
@@ -55,7 +64,7 @@ impl Decimal {
                 }
                 '.' => point = true,
                 'e' | 'E' => {
-                    exponent = parse_exponent(body.get(at + 1..).unwrap_or_default())?;
+                    exponent = parse_exponent(body.get(at + 1..).unwrap_or_default(), text)?;
                     break;
                 }
                 _ if long_text => return Err(bad(NO_EXPONENT_MARK)),
@@ -200,9 +209,9 @@ fn push_exponent(out: &mut String, exponent: i64) {
 }
 
 /// The text after the exponent mark.
-fn parse_exponent(text: &str) -> Result<i64, DataError> {
+fn parse_exponent(text: &str, whole: &str) -> Result<i64, DataError> {
     if text.is_empty() {
-        return Err(bad(NO_EXPONENT_MARK));
+        return Err(ended(whole));
     }
     let negative = text.starts_with('-');
     let signed = text.starts_with(['+', '-']);
@@ -212,7 +221,7 @@ fn parse_exponent(text: &str) -> Result<i64, DataError> {
         text
     };
     if digits.is_empty() {
-        return Err(bad(NO_EXPONENT_MARK));
+        return Err(ended(whole));
     }
     while digits.len() > 10 && digits.starts_with('0') {
         digits = digits.get(1..).unwrap_or_default();

@@ -6,6 +6,8 @@
 
 use num_bigint::BigUint;
 
+use crate::logical::narrow;
+
 const DOUBLE_FRACTION_BITS: i32 = 52;
 const DOUBLE_SIGNIFICANT_BITS: i32 = 53;
 const FLOAT_SIGNIFICANT_BITS: i32 = 24;
@@ -246,11 +248,12 @@ fn generate(
     };
     let numerator_bits = fraction_bits + s.numerator2 + bits(s.numerator5);
     let denominator_bits = s.denominator2 + 1 + bits(s.denominator5 + 1);
-    if numerator_bits < 64 && denominator_bits < 64 {
-        // Here the bound is strict, with big integers it is not: the runtime's own difference.
-        small(fraction, &s, decimal, true)
+    if numerator_bits < 32 && denominator_bits < 32 {
+        machine(fraction, &s, decimal, |n| i64::from(narrow(n)))
+    } else if numerator_bits < 64 && denominator_bits < 64 {
+        machine(fraction, &s, decimal, |n| n)
     } else if numerator_bits < 120 && denominator_bits < 120 {
-        small(fraction, &s, decimal, false)
+        small(fraction, &s, decimal)
     } else {
         big(fraction, &s, decimal)
     }
@@ -261,31 +264,70 @@ fn needs_two(decimal: i32) -> bool {
     !(-3..8).contains(&decimal)
 }
 
-fn small(fraction: u64, s: &Scale, mut decimal: i32, strict: bool) -> Digits {
+/// The arithmetic of 32 or 64 bits, which in the runtime overflows for some numbers: 2^83 as a float
+/// loses its last rounding by it. `wrap` cuts to the width.
+fn machine(fraction: u64, s: &Scale, mut decimal: i32, wrap: fn(i64) -> i64) -> Digits {
+    let five = |power: i32| 5_i64.wrapping_pow(power.unsigned_abs());
+    let shift = |number: i64, by: i32| wrap(number.wrapping_shl(by.unsigned_abs()));
+    let mut b = shift(
+        fraction.cast_signed().wrapping_mul(five(s.numerator5)),
+        s.numerator2,
+    );
+    let denominator = shift(five(s.denominator5), s.denominator2);
+    let mut m = shift(five(s.gap5), s.gap2);
+    let tens = wrap(denominator.wrapping_mul(10));
+    let mut text = Vec::with_capacity(20);
+    let step = |b: &mut i64| {
+        let q = b.checked_div(denominator).unwrap_or(0);
+        let rest = b.checked_rem(denominator).unwrap_or(0);
+        *b = wrap(rest.wrapping_mul(10));
+        b'0' + u8::try_from(q).unwrap_or(9)
+    };
+    let first = step(&mut b);
+    m = wrap(m.wrapping_mul(10));
+    let mut low = b < m;
+    let mut high = wrap(b.wrapping_add(m)) > tens;
+    if first == b'0' && !high {
+        decimal -= 1;
+    } else {
+        text.push(first);
+    }
+    if needs_two(decimal) {
+        low = false;
+        high = false;
+    }
+    while !low && !high {
+        text.push(step(&mut b));
+        m = wrap(m.wrapping_mul(10));
+        if m > 0 {
+            low = b < m;
+            high = wrap(b.wrapping_add(m)) > tens;
+        } else {
+            low = true;
+            high = true;
+        }
+    }
+    let rest = wrap(wrap(b.wrapping_shl(1)).wrapping_sub(tens));
+    finish(text, decimal, low, high, rest.cmp(&0))
+}
+
+/// As with big integers, whose bound is not strict, while the numbers fit 128 bits.
+fn small(fraction: u64, s: &Scale, mut decimal: i32) -> Digits {
     let five = |power: i32| 5_u128.pow(power.unsigned_abs());
     let mut b = (u128::from(fraction) * five(s.numerator5)) << s.numerator2;
     let denominator = five(s.denominator5) << s.denominator2;
     let mut m = five(s.gap5) << s.gap2;
     let tens = denominator * 10;
-    let stop_high = |b: u128, m: u128| if strict { b + m > tens } else { b + m >= tens };
     let mut text = Vec::with_capacity(20);
     let step = |b: &mut u128| {
-        let (q, rest) =
-            if let (Ok(small_b), Ok(small_s)) = (u64::try_from(*b), u64::try_from(denominator)) {
-                (small_b / small_s, u128::from(small_b % small_s))
-            } else {
-                (
-                    u64::try_from(*b / denominator).unwrap_or(0),
-                    *b % denominator,
-                )
-            };
-        *b = rest * 10;
+        let q = *b / denominator;
+        *b = *b % denominator * 10;
         b'0' + u8::try_from(q).unwrap_or(9)
     };
     let first = step(&mut b);
     m *= 10;
     let mut low = b < m;
-    let mut high = stop_high(b, m);
+    let mut high = b + m >= tens;
     if first == b'0' && !high {
         decimal -= 1;
     } else {
@@ -299,7 +341,7 @@ fn small(fraction: u64, s: &Scale, mut decimal: i32, strict: bool) -> Digits {
         text.push(step(&mut b));
         m *= 10;
         low = b < m;
-        high = stop_high(b, m);
+        high = b + m >= tens;
     }
     finish(text, decimal, low, high, (b << 1).cmp(&tens))
 }

@@ -59,7 +59,7 @@ impl Charset {
         match self {
             Self::Utf8 => match Text::try_from(bytes.clone()) {
                 Ok(text) => text,
-                Err(_) => String::from_utf8_lossy(bytes).into_owned().into(),
+                Err(_) => utf8_with_replacements(bytes).into(),
             },
             Self::Ascii => bytes
                 .iter()
@@ -125,6 +125,30 @@ impl Charset {
             }
             Self::Legacy(encoding) => encode_legacy(encoding, text),
         }
+    }
+}
+
+/// UTF-8 with U+FFFD for what is malformed, as many as Java puts: an encoded surrogate counts once.
+pub(crate) fn utf8_with_replacements(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        let error = match std::str::from_utf8(rest) {
+            Ok(text) => {
+                out.push_str(text);
+                return out;
+            }
+            Err(error) => error,
+        };
+        let (valid, bad) = rest.split_at(error.valid_up_to());
+        out.push_str(std::str::from_utf8(valid).unwrap_or_default());
+        out.push('\u{fffd}');
+        let length = match bad {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
+            [0xed, 0xa0..=0xbf, ..] => 2,
+            _ => error.error_len().unwrap_or(bad.len()),
+        };
+        rest = bad.get(length..).unwrap_or_default();
     }
 }
 

@@ -131,7 +131,7 @@ impl RecordConverter for NumberConverter {
                 ))
                 .caused_by(ConnectError::of(
                     "java.lang.ClassCastException",
-                    cast_text(class, wanted(kind)),
+                    cast_text(other, wanted(kind)),
                 )));
             }
         }))
@@ -152,7 +152,27 @@ fn double_bytes(x: f64) -> [u8; 8] {
     }
 }
 
-fn cast_text(from: &str, to: &str) -> String {
-    let module = "are in module java.base of loader 'bootstrap'";
-    format!("class {from} cannot be cast to class {to} ({from} and {to} {module})")
+/// Java casts to `Number` first, then to the class itself.
+fn cast_text(value: &Value, wanted: &str) -> String {
+    let from = value.java_class();
+    let number = matches!(
+        value,
+        Value::Int8(_)
+            | Value::Int16(_)
+            | Value::Int32(_)
+            | Value::Int64(_)
+            | Value::Float32(_)
+            | Value::Float64(_)
+            | Value::Decimal(_)
+            | Value::BigInteger(_)
+    );
+    let to = if number { wanted } else { "java.lang.Number" };
+    let base = "module java.base of loader 'bootstrap'";
+    if matches!(value, Value::Struct(_)) {
+        return format!(
+            "class {from} cannot be cast to class {to} ({from} is in unnamed module of loader 'app'; \
+             {to} is in {base})"
+        );
+    }
+    format!("class {from} cannot be cast to class {to} ({from} and {to} are in {base})")
 }

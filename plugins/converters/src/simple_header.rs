@@ -7,6 +7,8 @@ use milena_data::{
     values::{convert_to_string, parse_string},
 };
 
+use crate::charset::utf8_with_replacements;
+
 /// `org.apache.kafka.connect.storage.SimpleHeaderConverter`. A header may come back as another type
 /// than it went: the text `42` is read as INT8.
 pub struct SimpleHeaderConverter;
@@ -21,7 +23,7 @@ impl HeaderConverter for SimpleHeaderConverter {
         let Some(bytes) = bytes else {
             return Ok(SchemaAndValue::default());
         };
-        let text = String::from_utf8_lossy(bytes);
+        let text = utf8_with_replacements(bytes);
         Ok(parse_string(&text).unwrap_or_default())
     }
 

@@ -369,7 +369,11 @@ public class Parity {
                 Schema s = new In(a[3]).schema();
                 return bytes(converter(a[1], a[2]).fromConnectData("topic", s, new In(a[4]).value(s)));
             }
-            case "simple": return pair(SIMPLE.toConnectHeader("topic", "h", unhex(a[1])));
+            case "simple": {
+                // No pair at all is (null, null) for the headers of a record.
+                SchemaAndValue p = SIMPLE.toConnectHeader("topic", "h", unhex(a[1]));
+                return pair(p == null ? SchemaAndValue.NULL : p);
+            }
             case "parse": return pair(Values.parseString(new String(unhex(a[1]), StandardCharsets.UTF_8)));
             case "render": {
                 Schema s = new In(a[1]).schema();

@@ -249,17 +249,19 @@ fn finish_array(mut items: Vec<Value>, common: Common) -> Result<SchemaAndValue,
 }
 
 fn finish_map(map: MapValue, keys: Common, values: Common) -> Result<SchemaAndValue, DataError> {
-    let aligned = match (&keys.schema, &values.schema) {
-        (Some(key_schema), Some(value_schema)) => {
+    let aligned = match &keys.schema {
+        Some(key_schema) => {
             let mut out = MapValue::with_capacity(map.len());
             for (mut key, mut value) in map {
                 align(key_schema, &mut key)?;
-                align(value_schema, &mut value)?;
+                if let Some(value_schema) = &values.schema {
+                    align(value_schema, &mut value)?;
+                }
                 out.insert(key, value);
             }
             out
         }
-        _ => map,
+        None => map,
     };
     // With mixed keys Java drops the schema of the values, too.
     let values = keys.schema.as_ref().and(values.schema);

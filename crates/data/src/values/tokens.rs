@@ -63,6 +63,17 @@ impl<'t> Tokens<'t> {
     /// Consumes the next token if it is this one; blank tokens in front are skipped for good and the
     /// token is trimmed.
     pub(super) fn consume(&mut self, expected: &str) -> bool {
+        self.look_ahead() && self.consume_if(|token| trim(token) == expected)
+    }
+
+    /// Consumes the next token if it is exactly this one; blank tokens in front are lost all the same,
+    /// as in Java.
+    pub(super) fn consume_exact(&mut self, expected: &str) -> bool {
+        self.look_ahead() && self.consume_if(|token| token == expected)
+    }
+
+    /// Fills the look-ahead with the next token that is not blank, or the last.
+    fn look_ahead(&mut self) -> bool {
         if self.next.is_none() {
             if !self.has_next() {
                 return false;
@@ -72,18 +83,7 @@ impl<'t> Tokens<'t> {
         while self.next.is_some_and(|token| trim(token).is_empty()) && self.at < self.text.len() {
             self.next = Some(self.read());
         }
-        self.consume_if(|token| trim(token) == expected)
-    }
-
-    /// Consumes the next token if it is exactly this one.
-    pub(super) fn consume_exact(&mut self, expected: &str) -> bool {
-        if self.next.is_none() {
-            if !self.has_next() {
-                return false;
-            }
-            self.next = Some(self.read());
-        }
-        self.consume_if(|token| token == expected)
+        true
     }
 
     fn consume_if(&mut self, matches: impl Fn(&str) -> bool) -> bool {

@@ -282,20 +282,36 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     let mut rest = bytes;
-    while let Some(run) = rest
-        .iter()
-        .position(|b| *b < 32 || *b == b'"' || *b == b'\\')
-    {
+    // Characters beyond the basic plane (four bytes) are written as two escapes, as Jackson does.
+    let special = |b: &u8| *b < 32 || *b == b'"' || *b == b'\\' || *b >= 0xf0;
+    while let Some(run) = rest.iter().position(special) {
         let (plain, tail) = rest.split_at(run);
         out.extend_from_slice(plain);
-        let Some((byte, tail)) = tail.split_first() else {
+        let Some((byte, after)) = tail.split_first() else {
             break;
         };
-        push_escape(out, *byte);
-        rest = tail;
+        if *byte >= 0xf0 {
+            let (c, after) = tail.split_at(tail.len().min(4));
+            push_surrogates(out, c);
+            rest = after;
+        } else {
+            push_escape(out, *byte);
+            rest = after;
+        }
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+fn push_surrogates(out: &mut Vec<u8>, utf8: &[u8]) {
+    let text = std::str::from_utf8(utf8).unwrap_or_default();
+    for unit in text.encode_utf16() {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            let digit = usize::from(unit >> shift & 15);
+            out.push(HEX.get(digit).copied().unwrap_or(b'0'));
+        }
+    }
 }
 
 fn push_escape(out: &mut Vec<u8>, byte: u8) {

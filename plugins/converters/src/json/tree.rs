@@ -144,6 +144,10 @@ impl Reader<'_> {
     /// `Unexpected character (…): <why>` at the current character.
     fn unexpected(&self, why: &str) -> TreeError {
         let c = self.current_char();
+        let comment = "maybe a (non-standard) comment? (not recognized as one since Feature \
+                       'ALLOW_COMMENTS' not enabled for parser)";
+        let between = !why.starts_with("Expected space") && !why.contains("hex-digit");
+        let why = if c == '/' && between { comment } else { why };
         let message = format!("Unexpected character ({}): {why}", character(c));
         TreeError::parse(self.text, self.at, message)
     }
@@ -210,10 +214,6 @@ impl Reader<'_> {
         let any = format!("expected a valid value {EXPECTED_TOKEN}");
         match self.peek() {
             Some(b',' | b']') if in_array => self.unexpected("expected a value"),
-            Some(b'/') => self.unexpected(
-                "maybe a (non-standard) comment? (not recognized as one since Feature \
-                 'ALLOW_COMMENTS' not enabled for parser)",
-            ),
             Some(b'+') => {
                 self.at += 1;
                 let plus = "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not \

@@ -76,7 +76,7 @@ pub(crate) fn location(text: &[u8], at: usize) -> String {
 
 /// A character as Jackson names it.
 pub(crate) fn character(c: char) -> String {
-    if c < ' ' {
+    if c.is_control() {
         format!("(CTRL-CHAR, code {})", u32::from(c))
     } else if u32::from(c) > 255 {
         format!("'{c}' (code {} / 0x{:x})", u32::from(c), u32::from(c))
