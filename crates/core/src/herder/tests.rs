@@ -53,6 +53,12 @@ impl World {
     }
 
     fn with(exactly_once: ExactlyOnceMode) -> Self {
+        let mut world = Self::starting(exactly_once);
+        world.input(HerderInput::Loaded);
+        world
+    }
+
+    fn starting(exactly_once: ExactlyOnceMode) -> Self {
         let settings = HerderSettings {
             worker_id: "w:8083".to_owned(),
             group_id: "g".to_owned(),
@@ -71,7 +77,7 @@ impl World {
             url: "http://w:8083/".to_owned(),
             scheduled_rebalance_max_delay: Duration::from_secs(300),
         };
-        let mut world = Self {
+        Self {
             herder: DistributedHerder::new(settings, group),
             now: Now::from_millis(1),
             generation: 0,
@@ -88,9 +94,7 @@ impl World {
             history: Vec::new(),
             stopped: false,
             last_request: 0,
-        };
-        world.input(HerderInput::Loaded);
-        world
+        }
     }
 
     /// One input, and everything that follows until all is quiet.
@@ -676,4 +680,11 @@ fn many_connectors_are_created_in_a_row() {
         .filter(|act| act.starts_with("stop"))
         .count();
     assert_eq!(stops, 0, "unrelated work was interrupted");
+}
+
+#[test]
+fn a_worker_that_is_still_starting_stops_at_once() {
+    let mut world = World::starting(ExactlyOnceMode::Disabled);
+    world.input(HerderInput::Stop);
+    assert!(world.stopped);
 }
