@@ -65,6 +65,8 @@ pub(super) struct Host {
     pub(super) config_read: usize,
     pub(super) status_read: usize,
     pub(super) tick_at: Option<u64>,
+    /// When the last JoinGroup arrives: the next one is behind it, as the shell promises.
+    pub(super) joins_arrive: u64,
     /// Ticks in a row without time passing between them.
     pub(super) spins: u32,
 }
@@ -96,6 +98,7 @@ impl Host {
             config_read: 0,
             status_read: 0,
             tick_at: None,
+            joins_arrive: 0,
             spins: 0,
         }
     }

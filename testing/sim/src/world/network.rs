@@ -81,7 +81,13 @@ impl World {
             self.seen("requests lost");
             return;
         }
-        let delay = self.delay(worker);
+        let mut delay = self.delay(worker);
+        if kind == Kind::Join
+            && let Some(host) = self.hosts.get_mut(worker)
+        {
+            host.joins_arrive = host.joins_arrive.max(self.now + delay);
+            delay = host.joins_arrive - self.now;
+        }
         if self.faults.duplicates && self.rng.permille(20) {
             self.seen("requests twice");
             // An old JoinGroup never comes after a newer one: they share a connection, or the old one was answered.

@@ -272,6 +272,10 @@ pub enum Effect {
     },
     /// Send JoinGroup. **Not on the connection that carries heartbeats**: the broker answers a connection's
     /// requests in order, this one may take minutes, and heartbeats go on meanwhile.
+    ///
+    /// **A later one replaces an earlier one**: the shell closes the connection of an unanswered JoinGroup before it
+    /// sends the next. If the earlier one reached the coordinator last, the leader would believe what this member ran
+    /// then, and give away what it runs now.
     Join {
         /// For the answer.
         token: Token,
