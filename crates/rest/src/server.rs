@@ -44,12 +44,37 @@ pub enum BindError {
         /// Why.
         source: std::io::Error,
     },
+    /// An extension that this server does not have.
+    #[error(
+        "rest.extension.classes names {class}, which is not served yet; remove it, or keep the REST port closed to others"
+    )]
+    Extension {
+        /// The class.
+        class: String,
+    },
     /// A listener with TLS.
     #[error("cannot listen on https://{address}: https listeners are not served yet; use http")]
     Https {
         /// The address.
         address: String,
     },
+}
+
+impl BindError {
+    /// An extension that would not take effect: serving without it would open what it protects.
+    fn extension(settings: &RestSettings) -> Option<Self> {
+        let is_users = |class: &str| {
+            class
+                .rsplit('.')
+                .next()
+                .is_some_and(|name| name.starts_with("BasicAuthSecurity"))
+        };
+        let mut classes = settings.config.extensions.iter();
+        let class = classes.find(|class| settings.basic_auth.is_none() || !is_users(class))?;
+        Some(Self::Extension {
+            class: class.clone(),
+        })
+    }
 }
 
 struct Bound {
@@ -113,6 +138,9 @@ impl BoundRest {
     /// # Errors
     /// One of them cannot be opened.
     pub async fn bind(settings: RestSettings) -> Result<Self, BindError> {
+        if let Some(error) = BindError::extension(&settings) {
+            return Err(error);
+        }
         let mut bound = Vec::new();
         for listener in &settings.config.listeners {
             bound.push(open(listener, false).await?);

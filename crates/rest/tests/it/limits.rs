@@ -205,3 +205,29 @@ async fn an_internal_request_must_be_signed_over_its_exact_bytes() {
         403
     );
 }
+
+#[tokio::test]
+async fn an_extension_that_would_not_protect_is_refused() {
+    let props: milena_config::Props = [
+        ("key.converter", "x"),
+        ("value.converter", "x"),
+        ("offset.storage.file.filename", "x"),
+        ("listeners", "http://127.0.0.1:0"),
+        (
+            "rest.extension.classes",
+            "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension",
+        ),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let config = milena_config::StandaloneConfig::parse(&props).unwrap();
+    let refused =
+        milena_rest::BoundRest::bind(milena_rest::RestSettings::new(config.worker.rest)).await;
+    assert!(
+        refused
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("BasicAuthSecurityRestExtension")
+    );
+}
