@@ -22,6 +22,27 @@ const BAD_ENVELOPE: &str = "JsonConverter with schemas.enable requires \"schema\
 const BAD_SCHEMA_CONTENT: &str =
     "Failed to parse schema in converter config due to serialization error: ";
 
+/// Up to this nesting the slow way uses the caller's stack.
+const SHALLOW_NESTING_MAX: usize = 50;
+/// Enough stack for Jackson's limit of nesting in any build.
+const DEEP_STACK: usize = 64 << 20;
+
+/// How deep the brackets of a text nest at most; those in strings count, too.
+fn brackets(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in bytes {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// `org.apache.kafka.connect.json.JsonConverter`.
 pub struct JsonConverter {
     config: JsonConfig,
@@ -75,7 +96,19 @@ impl JsonConverter {
                 return Ok(SchemaAndValue::new(schema, value));
             }
         }
-        self.decode_slowly(bytes)
+        if brackets(bytes) <= SHALLOW_NESTING_MAX {
+            return self.decode_slowly(bytes);
+        }
+        // Reading is recursive, and Jackson's limit of nesting needs more stack than a worker's thread
+        // may have left. Such messages are rare.
+        std::thread::scope(|scope| {
+            let deep = std::thread::Builder::new()
+                .stack_size(DEEP_STACK)
+                .spawn_scoped(scope, || self.decode_slowly(bytes));
+            deep.ok()
+                .and_then(|thread| thread.join().ok())
+                .unwrap_or_else(|| Err(ConnectError::data(BAD_MESSAGE)))
+        })
     }
 
     fn decode_slowly(&mut self, bytes: &[u8]) -> Result<SchemaAndValue, ConnectError> {

@@ -148,10 +148,15 @@ fn from_kind(class: &str, config: &BTreeMap<String, String>) -> Result<Kind> {
     let config = config_text(config);
     let class = class.to_owned();
     let short = class.rsplit('.').next().unwrap_or_default().to_owned();
+    let short_is_string = short == "StringConverter";
     Ok(Kind::new(
         format!("{short} from_connect {}", config.len()),
         move |r| {
-            let (schema, value) = generate::pair(r);
+            let (schema, mut value) = generate::pair(r);
+            // The text of a byte array is its identity, which no two processes share.
+            if short_is_string && value.to_string().contains("[B@") {
+                value = Value::Null;
+            }
             let line = format!(
                 "from\t{class}\t{config}\t{}\t{}",
                 dump::schema(schema.as_ref()),
