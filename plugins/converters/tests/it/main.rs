@@ -74,7 +74,7 @@ fn random_bytes_never_panic() {
         let mut bytes = Vec::new();
         for _ in 0..random(&mut state) % 12 {
             let choice = random(&mut state);
-            if choice % 8 == 0 {
+            if choice.is_multiple_of(8) {
                 bytes.push(choice.to_le_bytes()[3]);
             } else {
                 let piece = PIECES[(choice / 8) as usize % PIECES.len()];
