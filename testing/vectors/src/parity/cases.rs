@@ -113,6 +113,7 @@ pub fn kinds() -> Result<Vec<Kind>> {
         kinds.push(from_kind(class, &config)?);
     }
     kinds.extend(model_kinds());
+    kinds.extend(super::transforms::kinds());
     Ok(kinds)
 }
 

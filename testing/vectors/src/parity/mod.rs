@@ -9,6 +9,7 @@ pub mod dump;
 pub mod generate;
 mod java;
 mod random;
+pub mod transforms;
 
 pub use answer::{answer, error_text};
 pub use java::{Summary, compare};
