@@ -69,6 +69,8 @@ impl Decimal {
                 }
                 _ if long_text => return Err(bad(NO_EXPONENT_MARK)),
                 _ => {
+                    // Java sees half of a pair of units, which prints as a question mark.
+                    let c = if c > '\u{ffff}' { '?' } else { c };
                     return Err(bad(format!(
                         "Character {c} is neither a decimal digit number, decimal point, nor \
                          \"e\" notation exponential mark."

@@ -3,7 +3,8 @@
 use super::{parse::parse_string, render::convert_to_string};
 use crate::{
     DataError, Decimal, LogicalType, MapValue, Schema, SchemaType, Struct, Value,
-    calendar::MILLIS_PER_DAY, decimal::low_bits, logical, logical::narrow,
+    calendar::MILLIS_PER_DAY, decimal::low_bits, error::NULL_POINTER_EXCEPTION, logical,
+    logical::narrow,
 };
 
 fn unable(value: &Value, target: &dyn std::fmt::Display) -> DataError {
@@ -52,11 +53,11 @@ pub fn convert_to(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<V
         (SchemaType::Int64, _) => Ok(Value::Int64(as_long(from, value)?)),
         (SchemaType::Float32, _) => Ok(Value::Float32(as_double(from, value)? as f32)),
         (SchemaType::Float64, _) => Ok(Value::Float64(as_double(from, value)?)),
-        (SchemaType::Array, _) => match parsed(value) {
+        (SchemaType::Array, _) => match parsed(value, "schemaAndValue")? {
             list @ Value::Array(_) => Ok(list),
             other => Err(unable(&other, to)),
         },
-        (SchemaType::Map, _) => match parsed(value) {
+        (SchemaType::Map, _) => match parsed(value, "schemaAndValue")? {
             map @ Value::Map(_) => Ok(map),
             other => Err(unable(&other, to)),
         },
@@ -68,13 +69,19 @@ pub fn convert_to(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<V
 }
 
 /// A string is read as a literal first.
-fn parsed(value: &Value) -> Value {
+/// The literal `null` gives Java no pair at all, which its variable of this name then stumbles over.
+fn parsed(value: &Value, variable: &str) -> Result<Value, DataError> {
     match value {
-        Value::String(text) => match parse_string(text) {
-            Some(pair) => pair.value,
-            None => Value::Null,
-        },
-        other => other.clone(),
+        Value::String(text) => parse_string(text).map(|pair| pair.value).ok_or_else(|| {
+            DataError::of(
+                NULL_POINTER_EXCEPTION,
+                format!(
+                    "Cannot invoke \"org.apache.kafka.connect.data.SchemaAndValue.value()\" because \
+                     \"{variable}\" is null"
+                ),
+            )
+        }),
+        other => Ok(other.clone()),
     }
 }
 
@@ -87,7 +94,7 @@ pub fn convert_to_boolean(from: Option<&Schema>, value: &Value) -> Result<Option
         Value::Null => return Ok(None),
         Value::Boolean(b) => return Ok(Some(*b)),
         Value::String(_) => {
-            if let Value::Boolean(b) = parsed(value) {
+            if let Value::Boolean(b) = parsed(value, "parsed")? {
                 return Ok(Some(b));
             }
         }
@@ -264,7 +271,7 @@ fn to_bytes(to: &Schema, value: &Value) -> Result<Value, DataError> {
 }
 
 fn to_date(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, DataError> {
-    let value = parsed(value);
+    let value = parsed(value, "parsed")?;
     if let Value::Instant(millis) = value {
         match from.map(Schema::logical) {
             None | Some(Some(LogicalType::Date)) => return Ok(value),
@@ -280,7 +287,7 @@ fn to_date(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, D
 }
 
 fn to_time(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, DataError> {
-    let value = parsed(value);
+    let value = parsed(value, "parsed")?;
     if let Value::Instant(millis) = value {
         match from.map(Schema::logical) {
             None | Some(Some(LogicalType::Time)) => return Ok(value),
@@ -296,7 +303,7 @@ fn to_time(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, D
 }
 
 fn to_timestamp(_to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, DataError> {
-    let value = parsed(value);
+    let value = parsed(value, "parsed")?;
     if let Value::Instant(millis) = value {
         match (from, from.map(Schema::logical)) {
             (None, _) | (_, Some(Some(LogicalType::Timestamp))) => return Ok(value),

@@ -221,24 +221,37 @@ impl Reader<'_> {
                             `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow";
                 TreeError::parse(self.text, self.at, plus)
             }
-            Some(byte)
-                if byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_' || byte == b'$' =>
-            {
-                self.bad_token(self.at)
-            }
+            Some(byte) if starts_token(byte) => self.bad_token(self.at),
             _ => self.unexpected(&any),
         }
     }
 
     /// `Unrecognized token '…'`: as long as the characters could be of an identifier.
     fn bad_token(&self, start: usize) -> TreeError {
-        let rest = self.text.get(start..).unwrap_or_default();
-        let text = String::from_utf8_lossy(rest);
-        let token: String = text
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
-            .take(256)
-            .collect();
+        let mut token = String::new();
+        let mut reader = Reader {
+            text: self.text,
+            at: start + 1,
+        };
+        // The first byte counts as a character of its own.
+        token.extend(self.text.get(start).map(|byte| char::from(*byte)));
+        while token.len() < 256 {
+            let Some(byte) = reader.peek() else { break };
+            let mut next = String::new();
+            if byte < 0x80 {
+                next.push(char::from(byte));
+                reader.at += 1;
+            } else if let Err(error) = reader.multibyte(byte, "VALUE_STRING", &mut next) {
+                return error;
+            }
+            if !next
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
+            {
+                break;
+            }
+            token.push_str(&next);
+        }
         if matches!(token.as_str(), "NaN" | "Infinity") {
             let message = format!(
                 "Non-standard token '{token}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to \
@@ -651,4 +664,9 @@ impl Reader<'_> {
             Err(_) => Node::BigInteger(text.parse().unwrap_or_default()),
         })
     }
+}
+
+/// Whether a byte could begin a word.
+fn starts_token(byte: u8) -> bool {
+    char::from(byte).is_alphabetic() || matches!(byte, b'_' | b'$')
 }
