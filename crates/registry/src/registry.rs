@@ -70,7 +70,7 @@ impl RegistryBuilder {
         };
         self.0
             .connectors
-            .add(kind, &plugin.class().to_owned(), plugin);
+            .add(kind, plugin.class().to_owned(), plugin);
         self
     }
 
@@ -80,7 +80,7 @@ impl RegistryBuilder {
         for plugin in plugins {
             self.0
                 .converters
-                .add(PluginKind::Converter, &plugin.class().to_owned(), plugin);
+                .add(PluginKind::Converter, plugin.class().to_owned(), plugin);
         }
         self
     }
@@ -92,7 +92,7 @@ impl RegistryBuilder {
             let class = plugin.class().to_owned();
             self.0
                 .header_converters
-                .add(PluginKind::HeaderConverter, &class, plugin);
+                .add(PluginKind::HeaderConverter, class, plugin);
         }
         self
     }
@@ -103,7 +103,7 @@ impl RegistryBuilder {
         for plugin in plugins {
             self.0.transforms.add(
                 PluginKind::Transformation,
-                &plugin.class().to_owned(),
+                plugin.class().to_owned(),
                 plugin,
             );
         }
@@ -116,7 +116,7 @@ impl RegistryBuilder {
         for plugin in plugins {
             self.0
                 .predicates
-                .add(PluginKind::Predicate, &plugin.class().to_owned(), plugin);
+                .add(PluginKind::Predicate, plugin.class().to_owned(), plugin);
         }
         self
     }
@@ -127,7 +127,7 @@ impl RegistryBuilder {
         for plugin in plugins {
             self.0.providers.add(
                 PluginKind::ConfigProvider,
-                &plugin.class().to_owned(),
+                plugin.class().to_owned(),
                 plugin,
             );
         }
@@ -140,7 +140,7 @@ impl RegistryBuilder {
         for plugin in plugins {
             self.0.policies.add(
                 PluginKind::OverridePolicy,
-                &plugin.class().to_owned(),
+                plugin.class().to_owned(),
                 plugin,
             );
         }

@@ -1,2 +1,0 @@
-//! Part of Milena.
-fn main() {}
