@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use milena_api::{
-    ConnectorPlugin, ConverterPlugin, HeaderConverterPlugin, PolicyPlugin, PredicatePlugin,
-    ProviderPlugin, TransformPlugin,
+    ConnectorPlugin, ConverterPlugin, HeaderConverterPlugin, PluginInfo, PolicyPlugin,
+    PredicatePlugin, ProviderPlugin, TransformPlugin,
 };
 
 use crate::{LookupError, PluginKind, alias::aliases};
@@ -24,14 +24,13 @@ impl<P: ?Sized> Default for Shelf<P> {
     }
 }
 
-impl<P: ?Sized> Shelf<P> {
-    fn add(&mut self, kind: PluginKind, class: &str, plugin: Arc<P>) {
-        for alias in aliases(kind, class) {
-            self.by_alias
-                .entry(alias)
-                .or_insert_with(|| class.to_owned());
+impl<P: PluginInfo + ?Sized> Shelf<P> {
+    fn add(&mut self, kind: PluginKind, plugin: Arc<P>) {
+        let class = plugin.class().to_owned();
+        for alias in aliases(kind, &class) {
+            self.by_alias.entry(alias).or_insert_with(|| class.clone());
         }
-        self.by_class.insert(class.to_owned(), plugin);
+        self.by_class.insert(class, plugin);
     }
 
     fn get(&self, name: &str) -> Option<&Arc<P>> {
@@ -68,9 +67,7 @@ impl RegistryBuilder {
         } else {
             PluginKind::Sink
         };
-        self.0
-            .connectors
-            .add(kind, plugin.class().to_owned(), plugin);
+        self.0.connectors.add(kind, plugin);
         self
     }
 
@@ -78,9 +75,7 @@ impl RegistryBuilder {
     #[must_use]
     pub fn converters(mut self, plugins: Vec<Arc<dyn ConverterPlugin>>) -> Self {
         for plugin in plugins {
-            self.0
-                .converters
-                .add(PluginKind::Converter, plugin.class().to_owned(), plugin);
+            self.0.converters.add(PluginKind::Converter, plugin);
         }
         self
     }
@@ -89,10 +84,9 @@ impl RegistryBuilder {
     #[must_use]
     pub fn header_converters(mut self, plugins: Vec<Arc<dyn HeaderConverterPlugin>>) -> Self {
         for plugin in plugins {
-            let class = plugin.class().to_owned();
             self.0
                 .header_converters
-                .add(PluginKind::HeaderConverter, class, plugin);
+                .add(PluginKind::HeaderConverter, plugin);
         }
         self
     }
@@ -101,11 +95,7 @@ impl RegistryBuilder {
     #[must_use]
     pub fn transforms(mut self, plugins: Vec<Arc<dyn TransformPlugin>>) -> Self {
         for plugin in plugins {
-            self.0.transforms.add(
-                PluginKind::Transformation,
-                plugin.class().to_owned(),
-                plugin,
-            );
+            self.0.transforms.add(PluginKind::Transformation, plugin);
         }
         self
     }
@@ -114,9 +104,7 @@ impl RegistryBuilder {
     #[must_use]
     pub fn predicates(mut self, plugins: Vec<Arc<dyn PredicatePlugin>>) -> Self {
         for plugin in plugins {
-            self.0
-                .predicates
-                .add(PluginKind::Predicate, plugin.class().to_owned(), plugin);
+            self.0.predicates.add(PluginKind::Predicate, plugin);
         }
         self
     }
@@ -125,11 +113,7 @@ impl RegistryBuilder {
     #[must_use]
     pub fn providers(mut self, plugins: Vec<Arc<dyn ProviderPlugin>>) -> Self {
         for plugin in plugins {
-            self.0.providers.add(
-                PluginKind::ConfigProvider,
-                plugin.class().to_owned(),
-                plugin,
-            );
+            self.0.providers.add(PluginKind::ConfigProvider, plugin);
         }
         self
     }
@@ -138,11 +122,7 @@ impl RegistryBuilder {
     #[must_use]
     pub fn policies(mut self, plugins: Vec<Arc<dyn PolicyPlugin>>) -> Self {
         for plugin in plugins {
-            self.0.policies.add(
-                PluginKind::OverridePolicy,
-                plugin.class().to_owned(),
-                plugin,
-            );
+            self.0.policies.add(PluginKind::OverridePolicy, plugin);
         }
         self
     }

@@ -8,6 +8,7 @@ use std::{
 
 use milena_api::ConnectError;
 use milena_config::Props;
+use milena_java_text::JavaRegex;
 use milena_kafka::ports::{Admin, CreateOutcome, NewTopic};
 
 const PREFIX: &str = "topic.creation.";
@@ -15,8 +16,8 @@ const DEFAULT: &str = "default";
 
 /// A group of `topic.creation.groups`, or the default group.
 struct Group {
-    include: Vec<fancy_regex::Regex>,
-    exclude: Vec<fancy_regex::Regex>,
+    include: Vec<JavaRegex>,
+    exclude: Vec<JavaRegex>,
     partitions: i32,
     replication_factor: i16,
     configs: BTreeMap<String, String>,
@@ -27,11 +28,6 @@ pub(super) struct TopicCreation {
     groups: Vec<Group>,
     admin: Arc<dyn Admin>,
     known: BTreeSet<Arc<str>>,
-}
-
-/// A pattern that must match the whole name.
-fn whole(pattern: &str) -> Result<fancy_regex::Regex, fancy_regex::Error> {
-    fancy_regex::Regex::new(&format!("^(?:{pattern})$"))
 }
 
 /// Whether the connector has rules at all.
@@ -123,7 +119,7 @@ impl Group {
                 ))
             })
         };
-        let patterns = |key: &str| -> Result<Vec<fancy_regex::Regex>, ConnectError> {
+        let patterns = |key: &str| -> Result<Vec<JavaRegex>, ConnectError> {
             let text = config
                 .get(&format!("{own}{key}"))
                 .map(String::as_str)
@@ -134,22 +130,22 @@ impl Group {
                 .filter(|item| !item.is_empty());
             items
                 .map(|item| {
-                    whole(item)
+                    JavaRegex::new(item)
                         .map_err(|error| ConnectError::config(format!("{own}{key}: {error}")))
                 })
                 .collect()
         };
         let mut include = patterns("include")?;
         if name == DEFAULT {
-            include = vec![whole(".*").map_err(|e| ConnectError::config(e.to_string()))?];
+            include = vec![JavaRegex::new(".*").map_err(|e| ConnectError::config(e.to_string()))?];
         }
         let framework = ["include", "exclude", "partitions", "replication.factor"];
         let mut configs = BTreeMap::new();
         for (key, value) in config {
-            if let Some(key) = key.strip_prefix(&own) {
-                if !framework.contains(&key) {
-                    configs.insert(key.to_owned(), value.clone());
-                }
+            if let Some(key) = key.strip_prefix(&own)
+                && !framework.contains(&key)
+            {
+                configs.insert(key.to_owned(), value.clone());
             }
         }
         Ok(Self {
@@ -162,9 +158,9 @@ impl Group {
     }
 
     fn covers(&self, topic: &str) -> bool {
-        let any = |list: &[fancy_regex::Regex]| {
+        let any = |list: &[JavaRegex]| {
             list.iter()
-                .any(|regex| regex.is_match(topic).unwrap_or(false))
+                .any(|regex| regex.matches(topic).unwrap_or(false))
         };
         any(&self.include) && !any(&self.exclude)
     }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use milena_api::{ConnectError, TopicPartition};
+use milena_chain::Encoded;
 use milena_data::{Record, SourceRecord, Text};
 use milena_kafka::ports::{Acked, Header, OutRecord};
 
 use crate::task::{
     failing::ErrorPolicy,
-    pipeline::{Encoded, Pipeline},
+    pipeline::Pipeline,
     start::Running,
     topics::{TopicCreation, has_rules},
 };
@@ -61,11 +62,10 @@ impl Preparation {
         record: &Record,
         ticket: u64,
     ) -> Result<Prepared, ConnectError> {
-        let Some(encoded) = self.pipeline.encode(record, &self.policy).await? else {
+        let Some((record, encoded)) = self.pipeline.encode(record, &self.policy).await? else {
             return Ok(Prepared::Dropped);
         };
         let Encoded {
-            record,
             key,
             value,
             headers,

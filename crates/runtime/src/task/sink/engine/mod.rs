@@ -21,6 +21,7 @@ use milena_core::{
     task::{SinkOffsets, SinkPartition},
 };
 use milena_data::Text;
+use milena_java_text::JavaRegex;
 use milena_kafka::ports::{Admin, ClientProps, Fetcher, PartitionBatch, StartAt};
 use tokio::time::Instant;
 use tracing::warn;
@@ -69,7 +70,7 @@ struct Engine {
     group: Group,
     admin: Arc<dyn Admin>,
     topics: Vec<String>,
-    regex: Option<fancy_regex::Regex>,
+    regex: Option<JavaRegex>,
     reset: StartAt,
     book: SinkOffsets,
     delivery: Delivery,
@@ -177,7 +178,7 @@ impl Engine {
         let topics: Vec<String> = names.filter(|t| !t.is_empty()).map(str::to_owned).collect();
         let regex = match config.get("topics.regex").filter(|_| topics.is_empty()) {
             Some(text) => Some(
-                fancy_regex::Regex::new(&format!("^(?:{text})$"))
+                JavaRegex::new(text)
                     .map_err(|error| ConnectError::config(format!("topics.regex: {error}")))?,
             ),
             None => None,

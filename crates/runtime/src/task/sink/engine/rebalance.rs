@@ -236,7 +236,7 @@ impl Engine {
         let all = self.admin.list_topics().await.map_err(kafka_error)?;
         let names = all.into_iter().map(|topic| topic.name);
         let matching: Vec<String> = names
-            .filter(|name| regex.is_match(name).unwrap_or(false))
+            .filter(|name| regex.matches(name).unwrap_or(false))
             .collect();
         let changed = matching != self.topics;
         self.topics = matching;
