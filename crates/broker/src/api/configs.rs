@@ -143,6 +143,12 @@ pub(super) const TOPIC: &[TopicConfig] = &[
 
 /// The overrides of a topic after changes; an error names the configuration that cannot be.
 pub(super) fn checked(overrides: &BTreeMap<String, String>) -> Result<(), String> {
+    if let Some(unknown) = overrides
+        .keys()
+        .find(|name| !TOPIC.iter().any(|config| config.name == name.as_str()))
+    {
+        return Err(format!("Unknown topic config name: {unknown}"));
+    }
     crate::log::LogConfig::default()
         .with_overrides(overrides)
         .map(drop)

@@ -8,14 +8,14 @@ use kafka_protocol::messages::{
     create_topics_response::CreatableTopicResult,
 };
 
-use super::{Answer, RequestError, read, text, write};
+use super::{Answer, RequestError, configs, read, text, write};
 use crate::{
     broker::Shared,
     group::{
         INVALID_CONFIG, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_TOPIC_EXCEPTION,
         NONE, TOPIC_ALREADY_EXISTS, UNKNOWN_SERVER_ERROR,
     },
-    log::{LogConfig, StoreError, valid_topic_name},
+    log::{StoreError, valid_topic_name},
 };
 
 pub(super) fn answer(
@@ -114,9 +114,7 @@ fn create(
             overrides.insert(config.name.to_string(), value.to_string());
         }
     }
-    LogConfig::default()
-        .with_overrides(&overrides)
-        .map_err(|error| (INVALID_CONFIG, error.to_string()))?;
+    configs::checked(&overrides).map_err(|message| (INVALID_CONFIG, message))?;
     if validate_only {
         return Ok((uuid::Uuid::nil(), partitions));
     }
