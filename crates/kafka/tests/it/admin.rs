@@ -213,3 +213,23 @@ async fn group_offsets(world: &World) {
         .unwrap_err();
     assert_eq!(unknown.kind, KafkaErrorKind::Fatal);
 }
+
+/// The same bodies on the embedded broker.
+mod embedded {
+    use crate::support::World;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn offsets() {
+        super::offsets(&World::embedded().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn fencing() {
+        super::fencing(&World::embedded().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn group_offsets() {
+        super::group_offsets(&World::embedded().await).await;
+    }
+}

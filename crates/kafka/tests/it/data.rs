@@ -189,3 +189,18 @@ async fn a_record_that_is_too_large_is_answered_by_class() {
 }
 
 const TOO_LARGE: &str = "org.apache.kafka.common.errors.RecordTooLargeException";
+
+/// The same bodies on the embedded broker.
+mod embedded {
+    use crate::support::World;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn round_trip() {
+        super::round_trip(&World::embedded().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn transactions() {
+        super::transactions(&World::embedded().await).await;
+    }
+}

@@ -170,3 +170,18 @@ async fn offsets(world: &World) {
     assert_eq!((none[0].offset, none[0].error), (-1, 0));
     group.leave(&id, "done").await.unwrap();
 }
+
+/// The same bodies on the embedded broker.
+mod embedded {
+    use crate::support::World;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn membership() {
+        super::membership(&World::embedded().await).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn offsets() {
+        super::offsets(&World::embedded().await).await;
+    }
+}

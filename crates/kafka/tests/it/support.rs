@@ -1,12 +1,17 @@
 //! Brokers and clients for the tests.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::{
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
 
+use milena_broker::{Broker, BrokerConfig, RunningBroker};
 use milena_kafka::{
     clients,
     ports::{Ack, AckSink, Admin, ClientProps, Fetcher, GroupChannel, NewTopic, Producer},
 };
 use milena_testing_kafka::KafkaBroker;
+use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// One real broker for all tests of this binary; it ends with the process.
@@ -15,6 +20,8 @@ static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| KafkaBroker::start().unwr
 /// A broker under test.
 pub(crate) struct World {
     bootstrap: String,
+    /// The embedded broker and its folder, which end with the world.
+    _embedded: Option<(RunningBroker, TempDir)>,
 }
 
 impl World {
@@ -22,6 +29,20 @@ impl World {
     pub(crate) fn kafka() -> Self {
         Self {
             bootstrap: KAFKA.bootstrap(),
+            _embedded: None,
+        }
+    }
+
+    /// The embedded broker.
+    pub(crate) async fn embedded() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = BrokerConfig::new(folder.path(), ([127, 0, 0, 1], 0).into());
+        config.auto_create_topics = false;
+        config.group_initial_rebalance_delay = Duration::ZERO;
+        let broker = Broker::start(config).await.unwrap();
+        Self {
+            bootstrap: broker.bootstrap(),
+            _embedded: Some((broker, folder)),
         }
     }
 
