@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, BufWriter, Write},
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc::sync_channel,
+    sync::mpsc::{channel, sync_channel},
     thread,
 };
 
@@ -97,7 +97,16 @@ pub fn compare(mut kind: Kind, count: usize, seed: u64) -> Result<Summary> {
         different: 0,
         shown: Vec::new(),
     };
-    let mut answers = BufReader::new(stdout).lines();
+    // Answers are read by a thread of their own: were they read between two cases, a full pipe would
+    // stop Java, and Java this side.
+    let (give, answers) = channel();
+    let reader = thread::spawn(move || {
+        for line in BufReader::new(stdout).lines() {
+            if give.send(line).is_err() {
+                break;
+            }
+        }
+    });
     let mut waiting = VecDeque::new();
     let mut random = Random::new(seed);
     let mut judge = |(line, ours): (String, String), java: String| {
@@ -115,19 +124,20 @@ pub fn compare(mut kind: Kind, count: usize, seed: u64) -> Result<Summary> {
             .context("the Java program is gone")?;
         waiting.push_back((case.line, case.ours));
         if waiting.len() > AHEAD_MAX * 4 {
-            let java = answers.next().context("the Java program is gone")??;
+            let java = answers.recv().context("the Java program is gone")??;
             if let Some(case) = waiting.pop_front() {
                 judge(case, java);
             }
         }
     }
     drop(send);
-    for java in answers.by_ref() {
+    for java in answers {
         if let Some(case) = waiting.pop_front() {
             judge(case, java?);
         }
     }
     let _ = writer.join();
+    let _ = reader.join();
     java.wait()?;
     Ok(summary)
 }
