@@ -92,6 +92,14 @@ impl Flatten {
                 Value::Null if !prefix.is_empty() => Value::from("null"),
                 key => key,
             };
+            if key.is_null() && kind_of_class(&value).is_none_or(SchemaType::is_primitive) {
+                // A null at the top stays one; what cannot be flattened is refused as under any name.
+                if !value.is_null() && kind_of_class(&value).is_none() {
+                    return Err(unsupported(&value));
+                }
+                flat.insert(Value::Null, value);
+                continue;
+            }
             let Value::String(key) = key else {
                 return Err(not_a_string(&key));
             };
@@ -105,10 +113,7 @@ impl Flatten {
                     )));
                 }
                 other if !other.is_null() && kind_of_class(&other).is_none() => {
-                    return Err(ConnectError::data(format!(
-                        "Flatten transformation was passed a value of type class {} which is not supported by Connect's data API",
-                        other.java_class()
-                    )));
+                    return Err(unsupported(&other));
                 }
                 other => {
                     flat.insert(Text::from(name), other);
@@ -117,6 +122,13 @@ impl Flatten {
         }
         Ok(())
     }
+}
+
+fn unsupported(value: &Value) -> ConnectError {
+    ConnectError::data(format!(
+        "Flatten transformation was passed a value of type class {} which is not supported by Connect's data API",
+        value.java_class()
+    ))
 }
 
 fn flat_schema(schema: &Schema, delimiter: &str) -> Result<Schema, ConnectError> {

@@ -135,6 +135,10 @@ impl RecordTransform for ReplaceField {
                         Value::String(name) if self.choice.keeps(&name) => {
                             kept.insert(self.choice.renamed(&name), value);
                         }
+                        // A null is in no list: kept unless only listed fields are.
+                        Value::Null if self.choice.include.is_empty() => {
+                            kept.insert(Value::Null, value);
+                        }
                         Value::String(_) | Value::Null => {}
                         other => return Err(not_a_string(&other)),
                     }
