@@ -3,7 +3,10 @@
 //!
 //! It decides nothing: what to send when, and what an answer means, is `core::group::membership`'s.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use milena_core::group::{
@@ -15,7 +18,7 @@ use milena_core::group::{
     },
 };
 use milena_kafka::ports::{self, GroupChannel, GroupOffset, KafkaError, KafkaErrorKind};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::AbortHandle};
 
 /// The network side of one membership.
 #[derive(Clone)]
@@ -23,6 +26,9 @@ pub struct GroupNet {
     channel: Arc<dyn GroupChannel>,
     protocol_type: &'static str,
     inputs: mpsc::Sender<Input>,
+    /// The JoinGroup or SyncGroup under way. A newer JoinGroup ends it, its connection with it, so that
+    /// the coordinator never sees an older one after it.
+    waiting: Arc<Mutex<Option<AbortHandle>>>,
 }
 
 impl GroupNet {
@@ -37,6 +43,7 @@ impl GroupNet {
             channel,
             protocol_type,
             inputs,
+            waiting: Arc::default(),
         }
     }
 
@@ -54,12 +61,21 @@ impl GroupNet {
             | Effect::Fetch { .. } => effect,
             owners => return Some(owners),
         };
-        tokio::spawn(async move {
+        let waits = matches!(request, Effect::Join { .. } | Effect::Sync { .. });
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waits && let Some(older) = waiting.take() {
+            older.abort();
+        }
+        let task = tokio::spawn(async move {
             if let Some(input) = net.answer(request).await {
                 // A membership that is gone needs no answer.
                 let _ = net.inputs.send(input).await;
             }
         });
+        if waits {
+            *waiting = Some(task.abort_handle());
+        }
+        drop(waiting);
         None
     }
 

@@ -58,6 +58,20 @@ pub(crate) struct Cluster {
     state: Mutex<State>,
 }
 
+/// Closes the connection of a waiting request that is given up: the broker must not take an older JoinGroup
+/// for a newer one (`AtMostOneRunning`).
+struct Unanswered {
+    connection: Option<Arc<Connection>>,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.close();
+        }
+    }
+}
+
 impl Cluster {
     /// A cluster that is not connected to yet.
     pub(crate) fn new(props: &ClientProps) -> Result<Self, KafkaError> {
@@ -81,7 +95,12 @@ impl Cluster {
         timeout: Duration,
     ) -> Result<R::Response, KafkaError> {
         let connection = self.broker(broker, lane).await?;
-        connection.call(make, timeout).await
+        let mut unanswered = Unanswered {
+            connection: matches!(lane, Lane::Waiting).then(|| Arc::clone(&connection)),
+        };
+        let answer = connection.call(make, timeout).await;
+        unanswered.connection = None;
+        answer
     }
 
     /// Sends to any broker.
