@@ -191,7 +191,9 @@ fn config(r: &mut Random, transform: &str) -> BTreeMap<String, String> {
                 );
             }
         }
-        "Flatten" if r.once_in(2) => set("delimiter", pick(r, &["_", "", "::"])),
+        "Flatten" if r.once_in(2) => {
+            set("delimiter", pick(r, &["_", "", "::"]));
+        }
         "Flatten" => {}
         "HeaderFrom" => {
             set("fields", list(r, field));
