@@ -4,7 +4,7 @@
 use std::{
     io::Write,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -14,37 +14,36 @@ use milena_kafka::ports::{Ack, ClientProps, OutRecord, StartAt};
 
 use crate::process::{Milena, PATIENCE};
 
-struct Embedded {
+/// `milena broker` on a free port.
+pub(crate) struct Embedded {
     _broker: Milena,
-    _dir: tempfile::TempDir,
-    bootstrap: String,
+    pub(crate) bootstrap: String,
 }
 
-fn embedded() -> Embedded {
-    let dir = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let bootstrap = format!("127.0.0.1:{port}");
-    let data = dir.path().join("data");
-    let broker = Milena::start(&[
-        "broker",
-        "--listen",
-        &bootstrap,
-        "--data",
-        data.to_str().unwrap(),
-    ]);
-    let deadline = Instant::now() + PATIENCE;
-    while std::net::TcpStream::connect(&bootstrap).is_err() {
-        assert!(Instant::now() < deadline, "the broker does not listen");
-        std::thread::yield_now();
-    }
-    Embedded {
-        _broker: broker,
-        _dir: dir,
-        bootstrap,
+impl Embedded {
+    pub(crate) fn start(data: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let bootstrap = format!("127.0.0.1:{port}");
+        let broker = Milena::start(&[
+            "broker",
+            "--listen",
+            &bootstrap,
+            "--data",
+            data.to_str().unwrap(),
+        ]);
+        let deadline = Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(&bootstrap).is_err() {
+            assert!(Instant::now() < deadline, "the broker does not listen");
+            std::thread::yield_now();
+        }
+        Self {
+            _broker: broker,
+            bootstrap,
+        }
     }
 }
 
@@ -90,7 +89,8 @@ fn kcat_produces_consumes_and_joins_a_group() {
     if missing("kcat_produces_consumes_and_joins_a_group", "MILENA_NO_KCAT") {
         return;
     }
-    let kafka = embedded();
+    let dir = tempfile::tempdir().unwrap();
+    let kafka = Embedded::start(dir.path());
     let kcat = |args: &[&str]| {
         let mut command = Command::new("kcat");
         command
@@ -141,7 +141,8 @@ fn the_java_tools_of_kafka_work() {
         return;
     }
     let jars: PathBuf = milena_testing_kafka::ensure_jars().unwrap();
-    let kafka = embedded();
+    let dir = tempfile::tempdir().unwrap();
+    let kafka = Embedded::start(dir.path());
     let java = |class: &str, args: &[&str]| {
         let mut command = Command::new("java");
         command.args(["-Xmx256m", "-cp"]).arg(jars.join("*"));
@@ -227,7 +228,8 @@ fn the_java_tools_of_kafka_work() {
 
 #[test]
 fn the_rust_client_writes_transactions_and_reads_what_was_committed() {
-    let kafka = embedded();
+    let dir = tempfile::tempdir().unwrap();
+    let kafka = Embedded::start(dir.path());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let clients = milena_kafka::clients();

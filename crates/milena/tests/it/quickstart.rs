@@ -7,7 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::process::{Milena, PATIENCE, get};
+use milena_kafka::ports::StartAt;
+
+use crate::{
+    clients::Embedded,
+    process::{Milena, PATIENCE, get},
+};
 
 /// The lines of the input that the output holds, with how often.
 fn delivered(dir: &Path) -> BTreeMap<String, usize> {
@@ -119,4 +124,53 @@ fn kill_nine_ten_times_loses_no_line() {
     for line in &wanted {
         assert!(seen.contains_key(line), "lost: {line}");
     }
+    // The sink may repeat what it had not committed; the source may not.
+    let written = committed_lines(&dir.path().join("data"), wanted.len());
+    for line in &wanted {
+        let times = written.iter().filter(|other| *other == line).count();
+        assert_eq!(times, 1, "written {times} times by the source: {line}");
+    }
+}
+
+/// What a read_committed reader finds in the topic.
+fn committed_lines(data: &Path, wanted: usize) -> Vec<String> {
+    let kafka = Embedded::start(data);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let props = [
+            ("bootstrap.servers", kafka.bootstrap.as_str()),
+            ("isolation.level", "read_committed"),
+        ];
+        let props = props
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let mut fetcher = milena_kafka::clients().fetcher(&props).await.unwrap();
+        let partition = ("quickstart-lines".into(), 0);
+        let end = fetcher
+            .end_offsets(std::slice::from_ref(&partition))
+            .await
+            .unwrap()[&partition];
+        fetcher
+            .assign(vec![(
+                "quickstart-lines".into(),
+                0,
+                Some(StartAt::Earliest),
+            )])
+            .await
+            .unwrap();
+        let (mut lines, mut at) = (Vec::with_capacity(wanted), 0);
+        while at < end {
+            for batch in fetcher.poll(Duration::from_secs(5)).await.unwrap() {
+                at = batch.next_offset;
+                for record in batch.records {
+                    let json: serde_json::Value =
+                        serde_json::from_slice(&record.value.unwrap()).unwrap();
+                    lines.push(json["line"].as_str().unwrap().to_owned());
+                }
+            }
+        }
+        fetcher.close().await;
+        lines
+    })
 }
