@@ -62,7 +62,7 @@ pub(crate) fn with_listener(mut props: Props, port: u16) -> Props {
 pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exit> {
     let config = DistributedConfig::parse(&props).map_err(Exit::cannot_start)?;
     for name in &config.unknown {
-        warn!(key = %name, "this worker setting is not known and has no effect");
+        warn!(key = %name, "this setting is not one of the worker's own: it has an effect only where a Kafka client knows it");
     }
     let mut settings = RestSettings::new(config.worker.rest.clone());
     settings
@@ -88,7 +88,7 @@ pub(crate) async fn start_standalone(
 ) -> Result<RunningWorker, Exit> {
     let config = StandaloneConfig::parse(&props).map_err(Exit::cannot_start)?;
     for name in &config.unknown {
-        warn!(key = %name, "this worker setting is not known and has no effect");
+        warn!(key = %name, "this setting is not one of the worker's own: it has an effect only where a Kafka client knows it");
     }
     let settings = RestSettings::new(config.worker.rest.clone());
     let bound = BoundRest::bind(settings)
