@@ -38,18 +38,34 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             continue;
         }
         let shared = Arc::clone(&shared);
-        shared.connections.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted::new(&shared);
         tokio::spawn(async move {
             let ended = tokio::select! {
                 () = shared.stopping.cancelled() => Ok(()),
                 ended = serve(&shared, stream, peer.to_string()) => ended,
             };
-            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            drop(counted);
             match ended {
                 Ok(()) => debug!(%peer, "connection ended"),
                 Err(error) => warn!(%peer, %error, "connection closed"),
             }
         });
+    }
+}
+
+/// A connection that counts until it is gone, however it ends.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -73,7 +89,13 @@ async fn serve(shared: &Arc<Shared>, mut stream: TcpStream, peer: String) -> io:
         };
         let Some(frame) = frame? else { return Ok(()) };
         match api::answer(shared, &client, frame).await {
-            Ok(Some(answer)) => stream.write_all(&answer).await?,
+            Ok(Some(answer)) => {
+                // A client that never reads holds its answer no longer than an idle one its connection.
+                match tokio::time::timeout(idle, stream.write_all(&answer)).await {
+                    Ok(written) => written?,
+                    Err(_) => return Ok(()),
+                }
+            }
             Ok(None) => {}
             Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         }

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use super::{Answer, RequestError, read, text, write};
 use crate::{
     broker::Shared,
-    group::{NONE, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION},
+    group::{UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION},
 };
 
 pub(super) fn answer(
@@ -61,7 +61,7 @@ fn delete(shared: &Shared, name: &str) -> i16 {
         return UNKNOWN_TOPIC_OR_PARTITION;
     }
     match shared.store.delete_topic(name) {
-        Ok(()) => NONE,
+        Ok(()) => shared.groups.forget_topic(&shared.store, name),
         Err(error) => {
             tracing::error!(topic = name, %error, "a topic could not be deleted");
             UNKNOWN_SERVER_ERROR

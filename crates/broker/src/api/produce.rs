@@ -12,9 +12,15 @@ use super::{Answer, RequestError, read, text, write};
 use crate::{
     broker::Shared,
     clock::now_ms,
-    group::{INVALID_REQUIRED_ACKS, NONE, UNKNOWN_TOPIC_OR_PARTITION},
+    group::{
+        INVALID_PRODUCER_EPOCH, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION, NONE,
+        OFFSETS_TOPIC, PRODUCER_FENCED, TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        UNKNOWN_TOPIC_OR_PARTITION,
+    },
     log::{AppendOrigin, batch::BatchHeader},
 };
+
+const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
@@ -89,16 +95,31 @@ fn append(
     let Some(log) = topic.partition(index) else {
         return refused(UNKNOWN_TOPIC_OR_PARTITION, None);
     };
-    if let Some(id) = transactional
-        && let Ok(header) = BatchHeader::parse(&records)
-        && header.is_transactional()
-    {
-        let (producer, epoch) = (header.producer_id, header.producer_epoch);
-        if let Err(error) = shared.transactions.covers(id, producer, epoch, name, index) {
-            return refused(error.0, None);
-        }
+    if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
+        return refused(INVALID_TOPIC_EXCEPTION, None);
     }
-    match log.append(records, AppendOrigin::Client, now_ms()) {
+    let transaction = BatchHeader::parse(&records)
+        .ok()
+        .filter(BatchHeader::is_transactional);
+    let write = || log.append(records, AppendOrigin::Client, now_ms());
+    let appended = match (transaction, transactional) {
+        (None, _) => write(),
+        // Nobody could ever end such a transaction.
+        (Some(_), None) => return refused(TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None),
+        (Some(header), Some(id)) => {
+            let (producer, epoch) = (header.producer_id, header.producer_epoch);
+            let transactions = &shared.transactions;
+            match transactions.within(id, producer, epoch, name, index, write) {
+                Ok(appended) => appended,
+                // Producers know the older code here: the partition's, not the coordinator's.
+                Err(error) if error.0 == PRODUCER_FENCED => {
+                    return refused(INVALID_PRODUCER_EPOCH, None);
+                }
+                Err(error) => return refused(error.0, None),
+            }
+        }
+    };
+    match appended {
         Ok(appended) => {
             shared.appends.wake(topic.id(), index);
             PartitionProduceResponse::default()

@@ -21,12 +21,8 @@ pub(super) fn answer(
 ) -> Result<Answer, RequestError> {
     let request: TxnOffsetCommitRequest = read(body, version)?;
     let (producer, epoch) = (*request.producer_id, request.producer_epoch);
-    let part =
-        shared
-            .transactions
-            .covers(&request.transactional_id, producer, epoch, OFFSETS_TOPIC, 0);
-    let mut error = part.map_or_else(|error| error.0, |()| NONE);
-    if error == NONE && version >= 3 && request.generation_id >= 0 {
+    let mut error = NONE;
+    if version >= 3 && request.generation_id >= 0 {
         let instance = request.group_instance_id.as_ref().map(|id| id.as_str());
         error = shared.groups.may_commit(
             &request.group_id,
@@ -50,12 +46,16 @@ pub(super) fn answer(
                 ((topic.name.to_string(), at.partition_index), offset)
             })
         });
-        error = shared.groups.commit(
-            &shared.store,
-            &request.group_id,
-            Some((producer, epoch)),
-            offsets.collect(),
-        );
+        let commit = || {
+            let producer = Some((producer, epoch));
+            let (groups, store) = (&shared.groups, &shared.store);
+            groups.commit(store, &request.group_id, producer, offsets.collect())
+        };
+        let id = &request.transactional_id;
+        error = shared
+            .transactions
+            .within(id, producer, epoch, OFFSETS_TOPIC, 0, commit)
+            .unwrap_or_else(|error| error.0);
     }
     let topics = request.topics.into_iter().map(|topic| {
         let one = |at: &kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition| {

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    CommittedOffset, GROUP_ID_NOT_FOUND, GroupState, Join, JoinAnswer, MemberDescription,
-    NON_EMPTY_GROUP, NONE, SyncAnswer, UNKNOWN_MEMBER_ID, UNKNOWN_SERVER_ERROR,
+    CommittedOffset, GROUP_ID_NOT_FOUND, GroupState, ILLEGAL_GENERATION, Join, JoinAnswer,
+    MemberDescription, NON_EMPTY_GROUP, NONE, SyncAnswer, UNKNOWN_MEMBER_ID, UNKNOWN_SERVER_ERROR,
     offsets::{Offsets, Partition},
 };
 use crate::log::{LogStore, MarkerKind};
@@ -135,10 +135,10 @@ impl Groups {
         generation: i32,
     ) -> i16 {
         // A group that never had members takes commits of nobody (offsets set by tools, `assign` mode).
-        let missing = if generation < 0 && member.is_empty() {
+        let missing = if generation < 0 {
             NONE
         } else {
-            UNKNOWN_MEMBER_ID
+            ILLEGAL_GENERATION
         };
         let now = Instant::now();
         self.with(group, missing, |state| {
@@ -169,6 +169,13 @@ impl Groups {
             .into_iter()
             .map(|tp| (group.to_owned(), tp, None));
         code(lock(&self.offsets).write(store, None, changes.collect()))
+    }
+
+    /// Forgets what was committed for a deleted topic: one of the same name starts anew.
+    pub(crate) fn forget_topic(&self, store: &LogStore, topic: &str) -> i16 {
+        let mut offsets = lock(&self.offsets);
+        let changes = offsets.of_topic(topic);
+        code(offsets.write(store, None, changes))
     }
 
     pub(crate) fn end_transaction(&self, producer_id: i64, kind: MarkerKind) {

@@ -156,6 +156,18 @@ impl Offsets {
         }
     }
 
+    /// What removes all offsets of a topic; those of open transactions are dropped here.
+    pub(crate) fn of_topic(&mut self, topic: &str) -> Vec<Change> {
+        for changes in self.pending.values_mut() {
+            changes.retain(|(_, (name, _), _)| name != topic);
+        }
+        let all = self.committed.iter();
+        all.flat_map(|(group, table)| table.keys().map(move |at| (group, at)))
+            .filter(|(_, (name, _))| name == topic)
+            .map(|(group, at)| (group.clone(), at.clone(), None))
+            .collect()
+    }
+
     /// Whether an open transaction would change this offset.
     pub(crate) fn is_pending(&self, group: &str, partition: &Partition) -> bool {
         self.pending

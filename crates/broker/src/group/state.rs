@@ -59,6 +59,8 @@ enum Phase {
     /// Members are joining; ends when all have, or then.
     Joining {
         deadline: Instant,
+        /// Whether the deadline is the delay of a group's first round, which is waited for.
+        delayed: bool,
     },
     /// The leader assigns; ends when it syncs, or then.
     Syncing {
@@ -203,16 +205,16 @@ impl GroupState {
         let known = self.members.get(&id);
         let unchanged = known.is_some_and(|member| member.protocols == join.protocols);
         let leads = self.leader.as_ref() == Some(&id);
-        if unchanged
-            && matches!(self.phase, Phase::Syncing { .. })
-            && known.is_some_and(|m| m.joining.is_none())
-        {
+        let rejoined = known.is_some_and(|m| m.joining.is_none());
+        if unchanged && matches!(self.phase, Phase::Syncing { .. }) && rejoined {
             // It did not hear the answer to its join: it gets it again.
+            self.heard(&id, now);
             let again = self.join_answer(&id);
             let _ = answer.send(again);
             return;
         }
         if unchanged && !leads && self.phase == Phase::Stable {
+            self.heard(&id, now);
             let again = self.join_answer(&id);
             let _ = answer.send(again);
             return;
@@ -242,6 +244,13 @@ impl GroupState {
         self.complete_round(now);
     }
 
+    /// A member gave a sign of life.
+    fn heard(&mut self, id: &str, now: Instant) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.expires = now + member.session_timeout;
+        }
+    }
+
     fn begin_round(&mut self, now: Instant) {
         let rebalance = self
             .members
@@ -254,6 +263,7 @@ impl GroupState {
             Phase::Empty => {
                 self.phase = Phase::Joining {
                     deadline: now + self.initial_delay,
+                    delayed: true,
                 }
             }
             Phase::Syncing { .. } | Phase::Stable => {
@@ -267,6 +277,7 @@ impl GroupState {
                 }
                 self.phase = Phase::Joining {
                     deadline: now + rebalance,
+                    delayed: false,
                 };
             }
         }
@@ -274,12 +285,10 @@ impl GroupState {
 
     /// Ends the joining phase when everybody has joined, or its time is up.
     fn complete_round(&mut self, now: Instant) {
-        let Phase::Joining { deadline } = self.phase else {
+        let Phase::Joining { deadline, delayed } = self.phase else {
             return;
         };
         let all = self.members.values().all(|member| member.joining.is_some());
-        let first = self.generation == 0 || self.leader.is_none();
-        let delayed = first && !self.initial_delay.is_zero() && now < deadline;
         if now < deadline && (!all || delayed) {
             return;
         }
@@ -291,10 +300,8 @@ impl GroupState {
                 .filter(|(_, m)| m.joining.is_none() && m.instance_id.is_none())
                 .map(|(id, _)| id.clone())
                 .collect();
-            if !(all || first) || !late.is_empty() {
-                for id in late {
-                    self.remove(&id);
-                }
+            for id in late {
+                self.remove(&id);
             }
         }
         if self.members.is_empty() {
@@ -303,12 +310,11 @@ impl GroupState {
         }
         self.generation += 1;
         self.protocol = self.vote();
-        if self
-            .leader
-            .as_ref()
-            .is_none_or(|id| !self.members.contains_key(id))
-        {
-            self.leader = self.order.first().cloned();
+        // The leader must be one that hears of it: a static member that did not rejoin would assign nothing.
+        let joins = |id: &&String| self.members.get(*id).is_some_and(|m| m.joining.is_some());
+        if self.leader.as_ref().filter(joins).is_none() {
+            let heir = self.order.iter().find(joins).or(self.order.first());
+            self.leader = heir.cloned();
         }
         let rebalance = self
             .members
@@ -431,17 +437,15 @@ impl GroupState {
         if let Some(code) = self.check(member_id, instance_id, generation) {
             return code;
         }
-        if let Some(member) = self.members.get_mut(member_id) {
-            member.expires = now + member.session_timeout;
-        }
+        self.heard(member_id, now);
         match self.phase {
             Phase::Joining { .. } => REBALANCE_IN_PROGRESS,
             _ => NONE,
         }
     }
 
-    /// Whether a member of this generation may commit; NONE when the group has no members and none is
-    /// claimed.
+    /// Whether a member of this generation may commit; a group without members takes the commits of
+    /// those that claim no generation.
     pub(crate) fn may_commit(
         &mut self,
         now: Instant,
@@ -449,19 +453,13 @@ impl GroupState {
         instance_id: Option<&str>,
         generation: i32,
     ) -> i16 {
-        if generation < 0 && member_id.is_empty() {
-            return if self.members.is_empty() {
-                NONE
-            } else {
-                UNKNOWN_MEMBER_ID
-            };
+        if generation < 0 && self.members.is_empty() {
+            return NONE;
         }
         if let Some(code) = self.check(member_id, instance_id, generation) {
             return code;
         }
-        if let Some(member) = self.members.get_mut(member_id) {
-            member.expires = now + member.session_timeout;
-        }
+        self.heard(member_id, now);
         match self.phase {
             Phase::Syncing { .. } => REBALANCE_IN_PROGRESS,
             _ => NONE,
@@ -511,9 +509,12 @@ impl GroupState {
         match self.phase {
             Phase::Joining { .. } => self.complete_round(now),
             Phase::Syncing { deadline } if deadline <= now => {
-                // The leader did not assign: a new round without it.
-                if let Some(leader) = self.leader.clone() {
-                    self.remove(&leader);
+                // Nothing was assigned in time: a new round without those who did not sync, the leader
+                // among them.
+                let silent = self.members.iter().filter(|(_, m)| m.syncing.is_none());
+                let silent: Vec<String> = silent.map(|(id, _)| id.clone()).collect();
+                for id in silent {
+                    self.remove(&id);
                 }
                 self.rebalance_after_loss(now);
             }
@@ -529,7 +530,7 @@ impl GroupState {
             .filter(|m| m.joining.is_none())
             .map(|m| m.expires);
         let phase = match self.phase {
-            Phase::Joining { deadline } | Phase::Syncing { deadline } => Some(deadline),
+            Phase::Joining { deadline, .. } | Phase::Syncing { deadline } => Some(deadline),
             _ => None,
         };
         sessions.chain(phase).min()

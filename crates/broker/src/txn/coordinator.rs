@@ -15,8 +15,9 @@ use crate::{
     broker::Shared,
     clock::now_ms,
     group::{
-        INVALID_PRODUCER_EPOCH, INVALID_PRODUCER_ID_MAPPING, INVALID_TRANSACTION_TIMEOUT,
-        INVALID_TXN_STATE, OFFSETS_TOPIC, PRODUCER_FENCED, UNKNOWN_SERVER_ERROR,
+        CONCURRENT_TRANSACTIONS, INVALID_PRODUCER_ID_MAPPING, INVALID_REQUEST,
+        INVALID_TRANSACTION_TIMEOUT, INVALID_TXN_STATE, OFFSETS_TOPIC, PRODUCER_FENCED,
+        UNKNOWN_SERVER_ERROR,
     },
     log::{
         AppendOrigin, BatchBuilder, Isolation, LogStore, MarkerKind, PartitionLog, batch::batches,
@@ -68,6 +69,11 @@ impl Phase {
         ]
         .into_iter()
         .find(|phase| phase.number() == number)
+    }
+
+    /// Whether the end is decided and its markers are being written.
+    fn is_decided(self) -> bool {
+        matches!(self, Self::PrepareCommit | Self::PrepareAbort)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -143,6 +149,9 @@ impl Transactions {
             let fresh = lock(&self.ids).take().map_err(|error| storage(&error))?;
             return Ok((fresh, 0));
         };
+        if id.is_empty() {
+            return Err(TxnError(INVALID_REQUEST));
+        }
         if init.timeout_ms <= 0 || init.timeout_ms > TIMEOUT_MAX_MS {
             return Err(TxnError(INVALID_TRANSACTION_TIMEOUT));
         }
@@ -176,12 +185,20 @@ impl Transactions {
                 return Ok((txn.producer_id, txn.epoch));
             }
         }
+        if txn.phase.is_decided() {
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
+        }
         let mut next = txn.clone();
         next.timeout_ms = init.timeout_ms;
         if next.phase == Phase::Ongoing {
             // The zombie's epoch is fenced by the marker, the new instance gets one more.
             next.epoch += 1;
-            self.finish(shared, &id, &mut next, MarkerKind::Abort)?;
+            let aborted = self.finish(shared, &id, &mut next, MarkerKind::Abort);
+            if aborted.is_err() && next.phase.is_decided() {
+                *txn = next;
+                return Err(TxnError(CONCURRENT_TRANSACTIONS));
+            }
+            aborted?;
         }
         if next.epoch >= EPOCH_LAST {
             next.producer_id = lock(&self.ids).take().map_err(|error| storage(&error))?;
@@ -218,11 +235,7 @@ impl Transactions {
             return Err(TxnError(INVALID_PRODUCER_ID_MAPPING));
         }
         if txn.epoch != epoch {
-            return Err(TxnError(if epoch < txn.epoch {
-                PRODUCER_FENCED
-            } else {
-                INVALID_PRODUCER_EPOCH
-            }));
+            return Err(TxnError(PRODUCER_FENCED));
         }
         Ok(txn)
     }
@@ -238,6 +251,9 @@ impl Transactions {
     ) -> Result<(), TxnError> {
         let mut state = lock(&self.state);
         let txn = Self::checked(&mut state, id, producer_id, epoch)?;
+        if txn.phase.is_decided() {
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
+        }
         let mut next = txn.clone();
         if next.phase != Phase::Ongoing {
             next.phase = Phase::Ongoing;
@@ -255,21 +271,23 @@ impl Transactions {
         Ok(())
     }
 
-    /// Whether the partition is part of the producer's open transaction.
-    pub(crate) fn covers(
+    /// Writes to a partition of the producer's open transaction. The transaction does not end meanwhile: a
+    /// record behind its marker would belong to a transaction that nobody ends.
+    pub(crate) fn within<T>(
         &self,
         id: &str,
         producer_id: i64,
         epoch: i16,
         topic: &str,
         partition: i32,
-    ) -> Result<(), TxnError> {
+        write: impl FnOnce() -> T,
+    ) -> Result<T, TxnError> {
         let mut state = lock(&self.state);
         let txn = Self::checked(&mut state, id, producer_id, epoch)?;
         let part =
             txn.phase == Phase::Ongoing && txn.partitions.contains(&(topic.to_owned(), partition));
         if part {
-            Ok(())
+            Ok(write())
         } else {
             Err(TxnError(INVALID_TXN_STATE))
         }
@@ -292,14 +310,20 @@ impl Transactions {
         };
         match txn.phase {
             Phase::Ongoing => {}
+            // Its markers could not be written: once more.
+            Phase::PrepareCommit if kind == MarkerKind::Commit => {}
+            Phase::PrepareAbort if kind == MarkerKind::Abort => {}
             // The answer was lost: the same again.
             phase if phase == wanted => return Ok(()),
             _ => return Err(TxnError(INVALID_TXN_STATE)),
         }
         let mut next = txn.clone();
-        self.finish(shared, id, &mut next, kind)?;
-        *txn = next;
-        Ok(())
+        let finished = self.finish(shared, id, &mut next, kind);
+        if finished.is_ok() || next.phase.is_decided() {
+            // What was decided stays so, even where a marker could not be written.
+            *txn = next;
+        }
+        finished
     }
 
     /// The two phases: the decision is durable before any marker, the end after all.
@@ -314,9 +338,13 @@ impl Transactions {
             MarkerKind::Commit => (Phase::PrepareCommit, Phase::CompleteCommit),
             MarkerKind::Abort => (Phase::PrepareAbort, Phase::CompleteAbort),
         };
+        let before = txn.phase;
         txn.phase = prepare;
         txn.updated_ms = now_ms();
-        save(&shared.store, id, txn)?;
+        if let Err(error) = save(&shared.store, id, txn) {
+            txn.phase = before;
+            return Err(error);
+        }
         for (topic, number) in &txn.partitions {
             // A topic that was deleted meanwhile needs no marker.
             let Some(topic) = shared.store.topic(topic) else {
@@ -335,13 +363,16 @@ impl Transactions {
             }
             shared.appends.wake(topic.id(), *number);
         }
-        txn.phase = complete;
-        txn.partitions.clear();
-        txn.updated_ms = now_ms();
-        save(&shared.store, id, txn)
+        let mut done = txn.clone();
+        done.phase = complete;
+        done.partitions.clear();
+        done.updated_ms = now_ms();
+        save(&shared.store, id, &done)?;
+        *txn = done;
+        Ok(())
     }
 
-    /// Completes what was decided before the broker died.
+    /// Completes what was decided before the broker died, or while a marker could not be written.
     pub(crate) fn finish_pending(&self, shared: &Shared) {
         let mut state = lock(&self.state);
         for (id, txn) in state.iter_mut() {
@@ -353,7 +384,7 @@ impl Transactions {
             if self.finish(shared, id, txn, kind).is_ok() {
                 info!(
                     transactional_id = id,
-                    "completed a transaction that was decided before the restart"
+                    "completed a transaction that was decided before"
                 );
             }
         }
@@ -361,6 +392,7 @@ impl Transactions {
 
     /// Aborts transactions that were open for too long, fencing their producers.
     pub(crate) fn time_out(&self, shared: &Shared) {
+        self.finish_pending(shared);
         let now = now_ms();
         self.abort_open(shared, |txn| {
             now >= txn.started_ms + i64::from(txn.timeout_ms)
@@ -376,10 +408,10 @@ impl Transactions {
             }
             let mut next = txn.clone();
             next.epoch += 1;
-            if self
-                .finish(shared, id, &mut next, MarkerKind::Abort)
-                .is_ok()
-            {
+            let finished = self.finish(shared, id, &mut next, MarkerKind::Abort);
+            if finished.is_err() && next.phase.is_decided() {
+                *txn = next;
+            } else if finished.is_ok() {
                 info!(
                     transactional_id = id,
                     timeout_ms = txn.timeout_ms,
