@@ -1,0 +1,213 @@
+//! A client that sends one request at a time and reads one answer, so that a test sees the bare protocol.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        ApiKey, CreateTopicsRequest, CreateTopicsResponse, InitProducerIdRequest,
+        InitProducerIdResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
+        OffsetFetchResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
+        TopicName,
+        create_topics_request::CreatableTopic,
+        offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+        offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics},
+        produce_request::{PartitionProduceData, TopicProduceData},
+    },
+    protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
+    records::{
+        Compression, NO_PARTITION_LEADER_EPOCH, Record, RecordBatchEncoder, RecordEncodeOptions,
+        TimestampType,
+    },
+};
+use milena_broker::{Broker, BrokerConfig, RunningBroker};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// A broker on a folder.
+pub(crate) async fn start(dir: &tempfile::TempDir) -> RunningBroker {
+    let config = BrokerConfig::new(dir.path(), "127.0.0.1:0".parse().unwrap());
+    Broker::start(config).await.unwrap()
+}
+
+pub(crate) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+}
+
+impl Client {
+    pub(crate) async fn connect(bootstrap: &str) -> Self {
+        let stream = TcpStream::connect(bootstrap).await.unwrap();
+        Self { stream }
+    }
+
+    pub(crate) async fn send<T: Encodable + HeaderVersion>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        request: &T,
+    ) {
+        let mut body = BytesMut::new();
+        let header = RequestHeader::default()
+            .with_request_api_key(key as i16)
+            .with_request_api_version(version)
+            .with_correlation_id(7)
+            .with_client_id(Some(text("test")));
+        header
+            .encode(&mut body, T::header_version(version))
+            .unwrap();
+        request.encode(&mut body, version).unwrap();
+        let mut frame = BytesMut::new();
+        frame.put_i32(i32::try_from(body.len()).unwrap());
+        frame.extend_from_slice(&body);
+        self.stream.write_all(&frame).await.unwrap();
+    }
+
+    pub(crate) async fn receive<R: Decodable + HeaderVersion>(&mut self, version: i16) -> R {
+        let mut frame = self.frame().await.expect("an answer");
+        let header = ResponseHeader::decode(&mut frame, R::header_version(version)).unwrap();
+        assert_eq!(header.correlation_id, 7);
+        let answer = R::decode(&mut frame, version).unwrap();
+        assert!(!frame.has_remaining(), "bytes are left behind the answer");
+        answer
+    }
+
+    /// The next frame; `None` when the broker has closed.
+    pub(crate) async fn frame(&mut self) -> Option<Bytes> {
+        let length = self.stream.read_i32().await.ok()?;
+        let mut frame = vec![0; usize::try_from(length).unwrap()];
+        self.stream.read_exact(&mut frame).await.ok()?;
+        Some(frame.into())
+    }
+
+    pub(crate) async fn call<T: Encodable + HeaderVersion, R: Decodable + HeaderVersion>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        request: &T,
+    ) -> R {
+        self.send(key, version, request).await;
+        self.receive(version).await
+    }
+
+    pub(crate) async fn create(&mut self, name: &str, partitions: i32, replicas: i16) -> i16 {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_num_partitions(partitions)
+            .with_replication_factor(replicas);
+        self.create_topic(topic).await
+    }
+
+    pub(crate) async fn create_topic(&mut self, topic: CreatableTopic) -> i16 {
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(10_000);
+        let answer: CreateTopicsResponse = self.call(ApiKey::CreateTopics, 7, &request).await;
+        answer.topics[0].error_code
+    }
+
+    /// Gives error, producer id and epoch.
+    pub(crate) async fn init(
+        &mut self,
+        id: Option<&str>,
+        timeout_ms: i32,
+        had: (i64, i16),
+    ) -> (i16, i64, i16) {
+        let request = InitProducerIdRequest::default()
+            .with_transactional_id(id.map(|id| text(id).into()))
+            .with_transaction_timeout_ms(timeout_ms)
+            .with_producer_id(had.0.into())
+            .with_producer_epoch(had.1);
+        let answer: InitProducerIdResponse = self.call(ApiKey::InitProducerId, 4, &request).await;
+        (
+            answer.error_code,
+            *answer.producer_id,
+            answer.producer_epoch,
+        )
+    }
+
+    /// Writes one record; gives error and offset.
+    pub(crate) async fn produce(
+        &mut self,
+        topic: &str,
+        producer: (i64, i16),
+        sequence: i32,
+        id: Option<&str>,
+        value: &[u8],
+    ) -> (i16, i64) {
+        let record = Record {
+            transactional: id.is_some(),
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+            producer_id: producer.0,
+            producer_epoch: producer.1,
+            timestamp_type: TimestampType::Creation,
+            offset: i64::from(sequence.max(0)),
+            sequence,
+            timestamp: 1_700_000_000_000,
+            key: None,
+            value: Some(Bytes::copy_from_slice(value)),
+            headers: kafka_protocol::indexmap::IndexMap::default(),
+        };
+        let mut records = BytesMut::new();
+        let options = RecordEncodeOptions {
+            version: 2,
+            compression: Compression::None,
+        };
+        RecordBatchEncoder::encode(&mut records, [&record], &options).unwrap();
+        let data = PartitionProduceData::default()
+            .with_index(0)
+            .with_records(Some(records.freeze()));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(text(topic)))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_transactional_id(id.map(|id| text(id).into()))
+            .with_acks(-1)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![topic]);
+        let answer: ProduceResponse = self.call(ApiKey::Produce, 9, &request).await;
+        let partition = &answer.responses[0].partition_responses[0];
+        (partition.error_code, partition.base_offset)
+    }
+
+    pub(crate) async fn commit(
+        &mut self,
+        group: &str,
+        member: (&str, i32),
+        topic: &str,
+        offset: i64,
+    ) -> i16 {
+        let at = OffsetCommitRequestPartition::default().with_committed_offset(offset);
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![at]);
+        let request = OffsetCommitRequest::default()
+            .with_group_id(text(group).into())
+            .with_member_id(text(member.0))
+            .with_generation_id_or_member_epoch(member.1)
+            .with_topics(vec![topic]);
+        let answer: OffsetCommitResponse = self.call(ApiKey::OffsetCommit, 8, &request).await;
+        answer.topics[0].partitions[0].error_code
+    }
+
+    /// Error and committed offset of partition 0, asking for stable offsets only.
+    pub(crate) async fn committed(&mut self, group: &str, topic: &str) -> (i16, i64) {
+        let topic = OffsetFetchRequestTopics::default()
+            .with_name(TopicName(text(topic)))
+            .with_partition_indexes(vec![0]);
+        let group = OffsetFetchRequestGroup::default()
+            .with_group_id(text(group).into())
+            .with_topics(Some(vec![topic]));
+        let request = OffsetFetchRequest::default()
+            .with_groups(vec![group])
+            .with_require_stable(true);
+        let answer: OffsetFetchResponse = self.call(ApiKey::OffsetFetch, 8, &request).await;
+        let at = &answer.groups[0].topics[0].partitions[0];
+        (at.error_code, at.committed_offset)
+    }
+}
