@@ -102,7 +102,7 @@ impl Charset {
             Self::Latin1 => encode_narrow(text, 0xff),
             Self::Utf16(order) => {
                 let mut out = Vec::with_capacity(text.len() * 2 + 2);
-                if order == Order::Any {
+                if order == Order::Any && !text.is_empty() {
                     out.extend_from_slice(&[0xfe, 0xff]);
                 }
                 for unit in text.encode_utf16() {

@@ -3,7 +3,10 @@
 use super::{parse::parse_string, render::convert_to_string};
 use crate::{
     DataError, Decimal, LogicalType, MapValue, Schema, SchemaType, Struct, Value,
-    calendar::MILLIS_PER_DAY, decimal::low_bits, error::NULL_POINTER_EXCEPTION, logical,
+    calendar::{DateTime, MILLIS_PER_DAY, days_of_date},
+    decimal::low_bits,
+    error::NULL_POINTER_EXCEPTION,
+    logical,
     logical::narrow,
 };
 
@@ -292,7 +295,14 @@ fn to_time(to: &Schema, from: Option<&Schema>, value: &Value) -> Result<Value, D
         match from.map(Schema::logical) {
             None | Some(Some(LogicalType::Time)) => return Ok(value),
             Some(Some(LogicalType::Timestamp)) => {
-                let of_day = narrow(millis.rem_euclid(MILLIS_PER_DAY));
+                // Java sets year, month and day of a calendar, which keeps its era.
+                let year = if DateTime::from_millis(millis).year > 0 {
+                    1970
+                } else {
+                    -1969
+                };
+                let day = days_of_date(year, 1, 1) * MILLIS_PER_DAY;
+                let of_day = narrow(day + millis.rem_euclid(MILLIS_PER_DAY));
                 return logical::time_to_logical(to, of_day).map(Value::Instant);
             }
             _ => {}

@@ -268,7 +268,7 @@ impl Reader<'_> {
         let rest = self.text.get(start..).unwrap_or_default();
         let follows = rest.get(word.len()).copied();
         if !rest.starts_with(word.as_bytes())
-            || follows.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$')
+            || follows.is_some_and(|b| b.is_ascii() && continues_token(char::from(b)))
         {
             return Err(self.bad_token(start));
         }
@@ -386,7 +386,11 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Result<Text, TreeError> {
         let start = self.at;
-        let name = self.string("FIELD_NAME")?;
+        if self.peek().is_none() {
+            let message = "Unexpected end-of-input: was expecting closing '\"' for name";
+            return Err(TreeError::end(self.text, message));
+        }
+        let name = self.string("field name")?;
         if name.len() > NAME_LENGTH_MAX || self.at - start > NAME_LENGTH_MAX * 6 {
             return Err(TreeError::limit(format!(
                 "Name length ({}) exceeds the maximum allowed ({NAME_LENGTH_MAX}, from \
@@ -443,7 +447,7 @@ impl Reader<'_> {
                     self.escape(&mut out)?;
                 }
                 Some(byte) if byte < 32 => {
-                    let what = if token == "FIELD_NAME" {
+                    let what = if token == "field name" {
                         "name"
                     } else {
                         "string value"
@@ -669,4 +673,10 @@ impl Reader<'_> {
 /// Whether a byte could begin a word.
 fn starts_token(byte: u8) -> bool {
     char::from(byte).is_alphabetic() || matches!(byte, b'_' | b'$')
+}
+
+/// `Character.isJavaIdentifierPart`, which also takes most control characters.
+fn continues_token(c: char) -> bool {
+    c.is_alphanumeric()
+        || matches!(c, '_' | '$' | '\0'..='\u{8}' | '\u{e}'..='\u{1b}' | '\u{7f}'..='\u{9f}')
 }

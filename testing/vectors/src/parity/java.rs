@@ -69,6 +69,8 @@ pub fn compare(mut kind: Kind, count: usize, seed: u64) -> Result<Summary> {
     let mut java = Command::new("java")
         .args([
             "-Xmx512m",
+            // Hot exceptions must keep their texts.
+            "-XX:-OmitStackTraceInFastThrow",
             "-Duser.timezone=UTC",
             "-Dfile.encoding=UTF-8",
             "-cp",
