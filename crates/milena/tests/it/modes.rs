@@ -2,7 +2,12 @@
 
 use std::{fs, net::TcpListener, time::Instant};
 
-use crate::process::{Milena, PATIENCE, get};
+use milena_testing_kafka::KafkaBroker;
+
+use crate::{
+    clients::Embedded,
+    process::{Milena, PATIENCE, call, get},
+};
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -28,23 +33,28 @@ fn listens(port: u16) -> bool {
 #[test]
 fn standalone_runs_with_the_files_that_people_have() {
     let dir = tempfile::tempdir().unwrap();
-    let (broker_port, rest_port) = (free_port(), free_port());
-    let data = dir.path().join("broker");
-    let listen = format!("127.0.0.1:{broker_port}");
-    let broker = Milena::start(&[
-        "broker",
-        "--listen",
-        &listen,
-        "--data",
-        data.to_str().unwrap(),
-    ]);
-    until("the broker listens", || listens(broker_port));
+    let kafka = Embedded::start(dir.path());
+    standalone(&kafka.bootstrap);
+}
+
+#[test]
+fn standalone_runs_on_apache_kafka() {
+    if milena_testing_kafka::oracle_is_missing("standalone_runs_on_apache_kafka") {
+        return;
+    }
+    let kafka = KafkaBroker::start().unwrap();
+    standalone(&kafka.bootstrap());
+}
+
+fn standalone(bootstrap: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let rest_port = free_port();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     fs::write(at("test.txt"), "foo\nbar\n").unwrap();
     fs::write(
         at("connect-standalone.properties"),
         format!(
-            "bootstrap.servers=localhost:{broker_port}\n\
+            "bootstrap.servers={bootstrap}\n\
              key.converter=org.apache.kafka.connect.json.JsonConverter\n\
              value.converter=org.apache.kafka.connect.json.JsonConverter\n\
              key.converter.schemas.enable=true\nvalue.converter.schemas.enable=true\n\
@@ -80,29 +90,33 @@ fn standalone_runs_with_the_files_that_people_have() {
     assert!(body.contains("\"state\":\"RUNNING\""), "{body}");
     assert_eq!(worker.terminate().code(), Some(0));
     assert!(fs::metadata(at("connect.offsets")).unwrap().len() > 0);
-    assert_eq!(broker.interrupt().code(), Some(0));
 }
 
 /// Apache Kafka's own distributed file, with ports of this test.
 #[test]
 fn distributed_runs_with_the_file_that_people_have() {
     let dir = tempfile::tempdir().unwrap();
-    let (broker_port, rest_port) = (free_port(), free_port());
-    let data = dir.path().join("broker");
-    let listen = format!("127.0.0.1:{broker_port}");
-    let _broker = Milena::start(&[
-        "broker",
-        "--listen",
-        &listen,
-        "--data",
-        data.to_str().unwrap(),
-    ]);
-    until("the broker listens", || listens(broker_port));
+    let kafka = Embedded::start(dir.path());
+    distributed(&kafka.bootstrap);
+}
+
+#[test]
+fn distributed_runs_on_apache_kafka() {
+    if milena_testing_kafka::oracle_is_missing("distributed_runs_on_apache_kafka") {
+        return;
+    }
+    let kafka = KafkaBroker::start().unwrap();
+    distributed(&kafka.bootstrap());
+}
+
+fn distributed(bootstrap: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let rest_port = free_port();
     let file = dir.path().join("connect-distributed.properties");
     fs::write(
         &file,
         format!(
-            "bootstrap.servers=localhost:{broker_port}\ngroup.id=connect-cluster\n\
+            "bootstrap.servers={bootstrap}\ngroup.id=connect-cluster\n\
              key.converter=org.apache.kafka.connect.json.JsonConverter\n\
              value.converter=org.apache.kafka.connect.json.JsonConverter\n\
              key.converter.schemas.enable=true\nvalue.converter.schemas.enable=true\n\
@@ -122,5 +136,27 @@ fn distributed_runs_with_the_file_that_people_have() {
     let (status, body) = get(&format!("http://127.0.0.1:{rest_port}/"));
     assert_eq!(status, 200);
     assert!(body.starts_with("{\"version\":\"4.3.1\""), "{body}");
+    // A pipeline through REST, to its end: create, status, delete.
+    let (input, output) = (dir.path().join("in.txt"), dir.path().join("out.txt"));
+    fs::write(&input, "one\ntwo\n").unwrap();
+    let base = format!("http://127.0.0.1:{rest_port}");
+    let source = serde_json::json!({"name": "s", "config": {"connector.class": "FileStreamSource", "file": input, "topic": "lines", "tasks.max": "1"}});
+    let sink = serde_json::json!({"name": "k", "config": {"connector.class": "FileStreamSink", "file": output, "topics": "lines", "tasks.max": "1"}});
+    for body in [&source, &sink] {
+        let (status, answer) = call("POST", &format!("{base}/connectors"), &body.to_string());
+        assert_eq!(status, 201, "{answer}");
+    }
+    until("the lines arrive", || {
+        fs::read_to_string(&output).is_ok_and(|text| text == "one\ntwo\n")
+    });
+    let (_, status) = get(&format!("{base}/connectors/s/status"));
+    assert!(status.contains("\"state\":\"RUNNING\""), "{status}");
+    for name in ["s", "k"] {
+        assert_eq!(
+            call("DELETE", &format!("{base}/connectors/{name}"), "").0,
+            204
+        );
+    }
+    assert_eq!(get(&format!("{base}/connectors")).1, "[]");
     assert_eq!(worker.terminate().code(), Some(0));
 }

@@ -139,14 +139,23 @@ impl Drop for Milena {
     }
 }
 
-/// A blocking GET with nothing but the standard library: the status and the body.
+/// A blocking GET: the status and the body.
 pub(crate) fn get(url: &str) -> (u16, String) {
+    call("GET", url, "")
+}
+
+/// A blocking call with nothing but the standard library: the status and the body.
+pub(crate) fn call(method: &str, url: &str, body: &str) -> (u16, String) {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest
         .split_once('/')
         .map_or((rest, String::new()), |(h, p)| (h, p.to_owned()));
     let mut stream = std::net::TcpStream::connect(host).unwrap();
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
