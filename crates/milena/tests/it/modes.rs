@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, time::Instant};
 
-use milena_testing_kafka::KafkaBroker;
+use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 
 use crate::{
     clients::Embedded,
@@ -25,6 +25,14 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Apache Kafka with its default of creating topics that are written to.
+fn apache_kafka() -> KafkaBroker {
+    let mut options = BrokerOptions::default();
+    let (key, value) = ("auto.create.topics.enable", "true");
+    options.properties.insert(key.to_owned(), value.to_owned());
+    KafkaBroker::start_with(&options).unwrap()
+}
+
 fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
@@ -42,7 +50,7 @@ fn standalone_runs_on_apache_kafka() {
     if milena_testing_kafka::oracle_is_missing("standalone_runs_on_apache_kafka") {
         return;
     }
-    let kafka = KafkaBroker::start().unwrap();
+    let kafka = apache_kafka();
     standalone(&kafka.bootstrap());
 }
 
@@ -105,7 +113,7 @@ fn distributed_runs_on_apache_kafka() {
     if milena_testing_kafka::oracle_is_missing("distributed_runs_on_apache_kafka") {
         return;
     }
-    let kafka = KafkaBroker::start().unwrap();
+    let kafka = apache_kafka();
     distributed(&kafka.bootstrap());
 }
 
@@ -149,8 +157,12 @@ fn distributed(bootstrap: &str) {
     until("the lines arrive", || {
         fs::read_to_string(&output).is_ok_and(|text| text == "one\ntwo\n")
     });
-    let (_, status) = get(&format!("{base}/connectors/s/status"));
-    assert!(status.contains("\"state\":\"RUNNING\""), "{status}");
+    // The status comes through its topic: it may arrive after the first lines.
+    until("the source is shown as running", || {
+        get(&format!("{base}/connectors/s/status"))
+            .1
+            .contains("\"state\":\"RUNNING\"")
+    });
     for name in ["s", "k"] {
         assert_eq!(
             call("DELETE", &format!("{base}/connectors/{name}"), "").0,
