@@ -114,7 +114,9 @@ impl KafkaBroker {
 fn cluster_id() -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = uuid::Uuid::new_v4().as_u128();
-    // 21 characters of 6 bits; of the last one only the two highest bits count.
+    // 21 characters of 6 bits; of the last one only the two highest bits count. The first
+    // bit is always nought: the tools take an id that starts with '-' for an option.
+    let bits = bits & (u128::MAX >> 1);
     let digit = |at: u32| (bits >> (128 - 6 * (at + 1))) & 63;
     let character = |value: u128| {
         let index = usize::try_from(value).unwrap_or(0);
