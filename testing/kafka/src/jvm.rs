@@ -6,7 +6,10 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -116,14 +119,29 @@ fn options(folder: &Path) -> Result<Vec<String>> {
     ])
 }
 
-/// Ports that are free now, all different.
-pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let listeners: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)))
-        .collect::<std::io::Result<_>>()?;
-    let ports: std::io::Result<Vec<u16>> = listeners
-        .iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
+/// Where [`free_ports`] looks: below the range from which systems take the ports of outgoing connections
+/// (32768 and up on Linux), so that none is taken between this call and the server's own bind.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// Ports on loopback that are free now and are not given out a second time in this process, for servers
+/// that must know their port before they start. Whoever can should bind port 0 instead.
+///
+/// # Errors
+/// When there are not so many.
+pub fn free_ports(count: usize) -> Result<Vec<u16>> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test binaries that run side by side begin at different places.
+    let start = std::process::id().wrapping_mul(97);
+    let size = u32::from(PORTS.end - PORTS.start);
+    let free: Vec<u16> = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
+        .take(size as usize)
+        .filter_map(|step| u16::try_from(start.wrapping_add(step) % size).ok())
+        .map(|offset| PORTS.start + offset)
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .take(count)
         .collect();
-    Ok(ports?)
+    if free.len() < count {
+        bail!("no {count} free ports on loopback between {PORTS:?}");
+    }
+    Ok(free)
 }

@@ -12,4 +12,5 @@ mod worker;
 
 pub use broker::{BrokerOptions, KafkaBroker};
 pub use jars::{ensure_jars, oracle_is_missing};
+pub use jvm::free_ports;
 pub use worker::JavaWorker;

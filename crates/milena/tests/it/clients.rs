@@ -3,7 +3,6 @@
 
 use std::{
     io::Write,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex},
@@ -12,7 +11,7 @@ use std::{
 
 use milena_kafka::ports::{Ack, ClientProps, OutRecord, StartAt};
 
-use crate::process::{Milena, PATIENCE};
+use crate::process::{Milena, PATIENCE, between_looks};
 
 /// `milena broker` on a free port.
 pub(crate) struct Embedded {
@@ -22,11 +21,7 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn start(data: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = milena_testing_kafka::free_ports(1).unwrap()[0];
         let bootstrap = format!("127.0.0.1:{port}");
         let broker = Milena::start(&[
             "broker",
@@ -38,7 +33,7 @@ impl Embedded {
         let deadline = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(&bootstrap).is_err() {
             assert!(Instant::now() < deadline, "the broker does not listen");
-            std::thread::yield_now();
+            between_looks();
         }
         Self {
             _broker: broker,

@@ -1,27 +1,23 @@
 //! The other modes: standalone and distributed with property files, dev, broker.
 
-use std::{fs, net::TcpListener, time::Instant};
+use std::{fs, time::Instant};
 
-use milena_testing_kafka::{BrokerOptions, KafkaBroker};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, free_ports};
 
 use crate::{
     clients::Embedded,
-    process::{Milena, PATIENCE, call, get},
+    process::{Milena, PATIENCE, between_looks, call, get},
 };
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    free_ports(1).unwrap()[0]
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::yield_now();
+        between_looks();
     }
 }
 

@@ -4,17 +4,22 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
 /// How long anything may take before a test gives up; generous, because machines are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at the state of another process, which has no event to wait on.
+pub(crate) fn between_looks() {
+    std::thread::park_timeout(Duration::from_millis(5));
+}
+
 pub(crate) struct Milena {
     child: Child,
     lines: mpsc::Receiver<String>,
-    stderr: Option<ChildStderr>,
+    said: Arc<Mutex<String>>,
 }
 
 /// A finished command: its code and what it wrote.
@@ -57,12 +62,18 @@ impl Milena {
                 }
             }
         });
-        let stderr = child.stderr.take();
-        Self {
-            child,
-            lines,
-            stderr,
-        }
+        let said = Arc::new(Mutex::new(String::new()));
+        let errors: ChildStderr = child.stderr.take().unwrap();
+        let kept = Arc::clone(&said);
+        // Read all the time: a process whose pipe is full stands still.
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap();
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        Self { child, lines, said }
     }
 
     /// The quickstart on free ports in this directory, with JSON lines.
@@ -88,11 +99,7 @@ impl Milena {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).unwrap_or_else(|_| {
-                let mut text = String::new();
-                let _ = self.child.kill();
-                if let Some(stderr) = &mut self.stderr {
-                    let _ = stderr.read_to_string(&mut text);
-                }
+                let text = self.said.lock().unwrap();
                 panic!("no event {name:?}; standard error: {text}")
             });
             let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();

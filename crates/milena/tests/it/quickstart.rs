@@ -11,7 +11,7 @@ use milena_kafka::ports::StartAt;
 
 use crate::{
     clients::Embedded,
-    process::{Milena, PATIENCE, get},
+    process::{Milena, PATIENCE, between_looks, get},
 };
 
 /// The lines of the input that the output holds, with how often.
@@ -111,7 +111,7 @@ fn kill_nine_ten_times_loses_no_line() {
         let moment = Duration::from_millis(20 + (seed >> 33) % 1500);
         let until = Instant::now() + moment;
         while Instant::now() < until {
-            std::thread::yield_now();
+            between_looks();
         }
         milena.kill();
     }
