@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use milena_rest_model::{ConnectorStateInfo, HerderError};
 
-use crate::world::{Net, Worker, bootstrap, cluster, eventually, props, unique};
+use crate::world::{Net, Worker, brokers, cluster, eventually, props, unique};
 
 /// The workers of all connectors and tasks, when all run; how many items each has.
 fn spread(statuses: &BTreeMap<String, ConnectorStateInfo>) -> Option<BTreeMap<String, usize>> {
@@ -37,10 +37,9 @@ async fn balanced(worker: &Worker, count: usize, workers: usize) {
     .await;
 }
 
-async fn three_workers(more: &[(&str, &str)]) {
-    let Some(bootstrap) = bootstrap() else { return };
+async fn three_workers(bootstrap: &str, more: &[(&str, &str)]) {
     let dir = tempfile::tempdir().unwrap();
-    let settings = cluster(&bootstrap, more);
+    let settings = cluster(bootstrap, more);
     let net = Arc::new(Net::default());
     let first = Worker::join(&settings, "w1:8083", &net).await;
     let topic = unique("t");
@@ -110,15 +109,21 @@ async fn three_workers(more: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_share_the_work() {
-    three_workers(&[]).await;
+    for broker in brokers("workers_share_the_work").await {
+        three_workers(&broker.bootstrap, &[]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_share_the_work_exactly_once() {
-    three_workers(&[("exactly.once.source.support", "enabled")]).await;
+    for broker in brokers("workers_share_the_work_exactly_once").await {
+        three_workers(&broker.bootstrap, &[("exactly.once.source.support", "enabled")]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_share_the_work_eagerly() {
-    three_workers(&[("connect.protocol", "eager")]).await;
+    for broker in brokers("workers_share_the_work_eagerly").await {
+        three_workers(&broker.bootstrap, &[("connect.protocol", "eager")]).await;
+    }
 }

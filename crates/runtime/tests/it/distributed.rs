@@ -4,7 +4,7 @@ use std::{io::Write, time::Instant};
 
 use milena_rest_model::HerderError;
 
-use crate::world::{Worker, bootstrap, cluster, eventually, props, unique};
+use crate::world::{Worker, brokers, cluster, eventually, props, unique};
 
 fn source(file: &str, topic: &str) -> milena_rest_model::RawProps {
     props(&[
@@ -17,11 +17,16 @@ fn source(file: &str, topic: &str) -> milena_rest_model::RawProps {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_worker_runs_a_connector_through_its_life() {
-    let Some(bootstrap) = bootstrap() else { return };
+    for broker in brokers("one_worker_runs_a_connector_through_its_life").await {
+        whole_life(&broker.bootstrap).await;
+    }
+}
+
+async fn whole_life(bootstrap: &str) {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.txt");
     std::fs::write(&input, "one\ntwo\n").unwrap();
-    let settings = cluster(&bootstrap, &[]);
+    let settings = cluster(bootstrap, &[]);
     let worker = Worker::start(&settings, "w1:8083").await;
 
     let begun = Instant::now();
@@ -108,11 +113,16 @@ async fn one_worker_runs_a_connector_through_its_life() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_worker_goes_on_where_it_was() {
-    let Some(bootstrap) = bootstrap() else { return };
+    for broker in brokers("a_restarted_worker_goes_on_where_it_was").await {
+        goes_on(&broker.bootstrap).await;
+    }
+}
+
+async fn goes_on(bootstrap: &str) {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.txt");
     std::fs::write(&input, "one\n").unwrap();
-    let settings = cluster(&bootstrap, &[]);
+    let settings = cluster(bootstrap, &[]);
     let worker = Worker::start(&settings, "w1:8083").await;
     let config = source(input.to_str().unwrap(), &unique("t"));
     worker.port.create("c", config, None).await.unwrap();
@@ -140,10 +150,15 @@ async fn a_restarted_worker_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connectors_are_created_in_a_loop_without_an_error() {
-    let Some(bootstrap) = bootstrap() else { return };
+    for broker in brokers("connectors_are_created_in_a_loop_without_an_error").await {
+        many(&broker.bootstrap).await;
+    }
+}
+
+async fn many(bootstrap: &str) {
     let count = std::env::var("MILENA_TEST_CONNECTORS").map_or(50, |n| n.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
-    let settings = cluster(&bootstrap, &[]);
+    let settings = cluster(bootstrap, &[]);
     let worker = Worker::start(&settings, "w1:8083").await;
     let begun = Instant::now();
     for n in 0..count {

@@ -1,4 +1,4 @@
-//! Tests of the worker against a broker. Without `MILENA_TEST_BOOTSTRAP` they are skipped, saying so.
+//! Tests of the worker against the embedded broker, and against Apache Kafka where there is one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -4,17 +4,22 @@ use std::time::Instant;
 
 use milena_rest_model::HerderError;
 
-use crate::world::{Worker, bootstrap, cluster, eventually, props, unique};
+use crate::world::{Worker, brokers, cluster, eventually, props, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standalone_worker_answers_when_a_change_is_done() {
-    let Some(bootstrap) = bootstrap() else { return };
+    for broker in brokers("a_standalone_worker_answers_when_a_change_is_done").await {
+        answers_when_done(&broker.bootstrap).await;
+    }
+}
+
+async fn answers_when_done(bootstrap: &str) {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.txt");
     std::fs::write(&input, "one\ntwo\n").unwrap();
     let file = dir.path().join("connect.offsets");
     let settings = cluster(
-        &bootstrap,
+        bootstrap,
         &[("offset.storage.file.filename", file.to_str().unwrap())],
     );
     let worker = Worker::standalone(&settings).await;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use milena_api::{
     ConnectError, ConverterInstance, ConverterPlugin, ConverterUse, HeaderConverter,
     HeaderConverterPlugin, PluginInfo, RawHeader, RecordConverter,
 };
+use milena_broker::{Broker, BrokerConfig, RunningBroker};
 use milena_config::{ConfigDef, Props, Secret};
 use milena_data::{Schema, SchemaAndValue, Value};
 use milena_registry::Registry;
@@ -23,14 +24,43 @@ use milena_rest_model::{
     PluginPort, RawProps,
 };
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
+use tempfile::TempDir;
 
-/// The broker to use, if there is one.
-pub(crate) fn bootstrap() -> Option<String> {
-    let bootstrap = std::env::var("MILENA_TEST_BOOTSTRAP").ok();
-    if bootstrap.is_none() {
-        eprintln!("skipped: MILENA_TEST_BOOTSTRAP names no broker");
+/// Apache Kafka with its default of creating topics: one for all tests of this binary; it ends with the process.
+static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| {
+    let mut options = BrokerOptions::default();
+    let create = ("auto.create.topics.enable".to_owned(), "true".to_owned());
+    options.properties.extend([create]);
+    KafkaBroker::start_with(&options).unwrap()
+});
+
+/// A broker to test with.
+pub(crate) struct TestBroker {
+    pub(crate) bootstrap: String,
+    /// The embedded broker and its folder, which end with this.
+    _embedded: Option<(RunningBroker, TempDir)>,
+}
+
+/// The embedded broker, and Apache Kafka where there is one.
+pub(crate) async fn brokers(test: &str) -> Vec<TestBroker> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = BrokerConfig::new(folder.path(), ([127, 0, 0, 1], 0).into());
+    config.auto_create_topics = true;
+    config.group_initial_rebalance_delay = Duration::ZERO;
+    let broker = Broker::start(config).await.unwrap();
+    let mut brokers = vec![TestBroker {
+        bootstrap: broker.bootstrap(),
+        _embedded: Some((broker, folder)),
+    }];
+    if !oracle_is_missing(test) {
+        let kafka = tokio::task::spawn_blocking(|| KAFKA.bootstrap());
+        brokers.push(TestBroker {
+            bootstrap: kafka.await.unwrap(),
+            _embedded: None,
+        });
     }
-    bootstrap
+    brokers
 }
 
 /// A name that no other test and no earlier run uses.
@@ -275,7 +305,7 @@ impl Worker {
         what: &str,
         until: impl Fn(&ConnectorStateInfo) -> bool,
     ) -> ConnectorStateInfo {
-        let give_up = Instant::now() + Duration::from_secs(20);
+        let give_up = Instant::now() + Duration::from_secs(60);
         loop {
             let status = self.port.connector_status(name).await;
             if let Ok(status) = &status
@@ -300,7 +330,7 @@ impl Worker {
 
 /// What the condition gives, as soon as it gives something.
 pub(crate) async fn eventually<T>(what: &str, condition: impl AsyncFn() -> Option<T>) -> T {
-    let give_up = Instant::now() + Duration::from_secs(20);
+    let give_up = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(value) = condition().await {
             return value;
