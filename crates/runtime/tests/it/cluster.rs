@@ -117,7 +117,11 @@ async fn workers_share_the_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_share_the_work_exactly_once() {
     for broker in brokers("workers_share_the_work_exactly_once").await {
-        three_workers(&broker.bootstrap, &[("exactly.once.source.support", "enabled")]).await;
+        three_workers(
+            &broker.bootstrap,
+            &[("exactly.once.source.support", "enabled")],
+        )
+        .await;
     }
 }
 
