@@ -12,6 +12,7 @@ use std::{
 };
 
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ use crate::{
     group::Groups,
     log::{LogStore, OpenError, StoreOptions},
     net,
+    sasl::Realm,
+    tls::{self, TlsError},
     txn::Transactions,
     watch::Appends,
 };
@@ -44,6 +47,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The listener cannot speak TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// State of the broker in its own topics cannot be read.
     #[error("cannot read the broker's state in {dir}: {source}")]
     State {
@@ -65,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) transactions: Transactions,
     pub(crate) connections: AtomicUsize,
     pub(crate) next_member: AtomicI64,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) realm: Option<Arc<Realm>>,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -83,6 +91,8 @@ impl Broker {
     /// # Errors
     /// The directory cannot be used, the address is taken, or state cannot be read.
     pub async fn start(config: BrokerConfig) -> Result<RunningBroker, StartError> {
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let realm = config.sasl.clone().map(|sasl| Arc::new(Realm::new(sasl)));
         let options = StoreOptions {
             defaults: config.log.clone(),
             ..StoreOptions::default()
@@ -111,6 +121,8 @@ impl Broker {
             transactions,
             connections: AtomicUsize::new(0),
             next_member: AtomicI64::new(1),
+            tls,
+            realm,
             stopping: CancellationToken::new(),
             config,
         });

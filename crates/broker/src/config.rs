@@ -1,8 +1,72 @@
 //! How a broker is started.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::log::LogConfig;
+
+/// The PEM files of a TLS listener.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that signed it.
+    pub certificate_chain: PathBuf,
+    /// Its key, not encrypted.
+    pub private_key: PathBuf,
+    /// Who must have signed a client's certificate; without it clients need none (`ssl.client.auth`).
+    pub client_ca: Option<PathBuf>,
+}
+
+/// A way to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// PLAIN: name and password.
+    Plain,
+    /// SCRAM-SHA-256 (RFC 5802, RFC 7677).
+    ScramSha256,
+    /// SCRAM-SHA-512.
+    ScramSha512,
+    /// OAUTHBEARER with unsecured tokens: for development, only their form and time are looked at.
+    OauthBearerUnsecured,
+}
+
+impl SaslMechanism {
+    /// The name in the protocol.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OauthBearerUnsecured => "OAUTHBEARER",
+        }
+    }
+}
+
+/// The mechanisms of the listener and who may come in.
+#[derive(Clone, Debug, Default)]
+pub struct SaslConfig {
+    /// `sasl.enabled.mechanisms`.
+    pub mechanisms: Vec<SaslMechanism>,
+    /// For PLAIN and SCRAM.
+    pub users: Vec<SaslUser>,
+}
+
+/// A user of PLAIN and SCRAM.
+#[derive(Clone)]
+pub struct SaslUser {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for SaslUser {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaslUser")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
 
 /// The settings of an embedded broker.
 #[derive(Clone, Debug)]
@@ -11,6 +75,10 @@ pub struct BrokerConfig {
     pub data_dir: PathBuf,
     /// The address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// With it the listener speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// With it clients must authenticate.
+    pub sasl: Option<SaslConfig>,
     /// `broker.id`.
     pub node_id: i32,
     /// `auto.create.topics.enable`.
@@ -39,6 +107,8 @@ impl BrokerConfig {
         Self {
             data_dir: data_dir.into(),
             listen,
+            tls: None,
+            sasl: None,
             node_id: 1,
             auto_create_topics: true,
             default_partitions: 1,

@@ -12,8 +12,11 @@ mod config;
 mod group;
 pub mod log;
 mod net;
+mod sasl;
+mod tls;
 mod txn;
 mod watch;
 
 pub use broker::{Broker, RunningBroker, StartError};
-pub use config::BrokerConfig;
+pub use config::{BrokerConfig, SaslConfig, SaslMechanism, SaslUser, TlsFiles};
+pub use tls::TlsError;

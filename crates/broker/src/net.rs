@@ -1,4 +1,4 @@
-//! Connections: frames in, answers out, one request of a connection at a time, as Kafka does it.
+//! Connections, with TLS where it is set: frames in, answers out, one request of a connection at a time, as Kafka does it.
 //!
 //! A client that sends nonsense, or never reads, hurts itself alone: its frame is bounded before it is
 //! read, and its answer waits in its own task.
@@ -6,16 +6,20 @@
 use std::{
     io,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tracing::{debug, warn};
 
-use crate::{api, broker::Shared};
+use crate::{api, broker::Shared, sasl::TOKEN_BYTES_MAX};
+
+/// How long a client may take for its TLS handshake.
+const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// Accepts until the broker stops.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
@@ -29,7 +33,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             Err(error) => {
                 // Out of file descriptors, for example: others go on, and this passes.
                 warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
@@ -42,7 +46,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         tokio::spawn(async move {
             let ended = tokio::select! {
                 () = shared.stopping.cancelled() => Ok(()),
-                ended = serve(&shared, stream, peer.to_string()) => ended,
+                ended = open(&shared, stream, peer.to_string()) => ended,
             };
             drop(counted);
             match ended {
@@ -69,9 +73,31 @@ impl Drop for Counted {
     }
 }
 
-async fn serve(shared: &Arc<Shared>, mut stream: TcpStream, peer: String) -> io::Result<()> {
+async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: String) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let client = api::Client {
+    let Some(tls) = &shared.tls else {
+        return serve(shared, stream, peer).await;
+    };
+    let Ok(stream) = tokio::time::timeout(TLS_HANDSHAKE_MAX, tls.accept(stream)).await else {
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "no TLS handshake in time",
+        ));
+    };
+    serve(shared, stream?, peer).await
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: String,
+) -> io::Result<()> {
+    let login = match &shared.realm {
+        Some(realm) => api::Login::Awaited(Arc::clone(realm)),
+        None => api::Login::NotNeeded,
+    };
+    let mut client = api::Client {
+        login,
         host: format!(
             "/{}",
             peer.rsplit_once(':').map_or(peer.as_str(), |(h, _)| h)
@@ -79,21 +105,30 @@ async fn serve(shared: &Arc<Shared>, mut stream: TcpStream, peer: String) -> io:
     };
     loop {
         let idle = shared.config.connection_idle;
-        let Ok(frame) = tokio::time::timeout(
-            idle,
-            read_frame(&mut stream, shared.config.request_bytes_max),
-        )
-        .await
-        else {
+        // A stranger gets to send tokens, not requests of the greatest length.
+        let max = if client.login.is_complete() {
+            shared.config.request_bytes_max
+        } else {
+            shared.config.request_bytes_max.min(TOKEN_BYTES_MAX)
+        };
+        let Ok(frame) = tokio::time::timeout(idle, read_frame(&mut stream, max)).await else {
             return Ok(());
         };
         let Some(frame) = frame? else { return Ok(()) };
-        match api::answer(shared, &client, frame).await {
+        match api::answer(shared, &mut client, frame).await {
             Ok(Some(answer)) => {
                 // A client that never reads holds its answer no longer than an idle one its connection.
-                match tokio::time::timeout(idle, stream.write_all(&answer)).await {
+                // TLS keeps what was written until it is flushed.
+                let written = async {
+                    stream.write_all(&answer).await?;
+                    stream.flush().await
+                };
+                match tokio::time::timeout(idle, written).await {
                     Ok(written) => written?,
                     Err(_) => return Ok(()),
+                }
+                if client.login.is_refused() {
+                    return stream.shutdown().await;
                 }
             }
             Ok(None) => {}
@@ -103,7 +138,10 @@ async fn serve(shared: &Arc<Shared>, mut stream: TcpStream, peer: String) -> io:
 }
 
 /// One frame; `None` when the client has closed. The length is judged before anything is taken in.
-async fn read_frame(stream: &mut TcpStream, max: usize) -> io::Result<Option<Bytes>> {
+async fn read_frame(
+    stream: &mut (impl AsyncRead + Unpin),
+    max: usize,
+) -> io::Result<Option<Bytes>> {
     let mut length = [0; 4];
     match stream.read_exact(&mut length).await {
         Ok(_) => {}

@@ -32,6 +32,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sasl;
 mod sync_group;
 mod txn_offset_commit;
 
@@ -43,12 +44,15 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, StrBytes, decode_request_header_from_buffer},
 };
 
-use crate::broker::Shared;
+use crate::{broker::Shared, sasl::SaslError};
 
 /// What a request knows of its client.
 pub(crate) struct Client {
     pub(crate) host: String,
+    pub(crate) login: Login,
 }
+
+pub(crate) use sasl::Login;
 
 /// A request that cannot be answered: its connection is closed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,10 @@ pub(crate) enum RequestError {
     UnknownKey(i16),
     #[error("{key:?} in version {version} is not offered")]
     UnsupportedVersion { key: ApiKey, version: i16 },
+    #[error("authentication failed: {0}")]
+    AuthenticationFailed(SaslError),
+    #[error("{0:?} before authentication")]
+    NotAuthenticated(ApiKey),
     #[error("an answer that cannot be written: {0}")]
     Encode(String),
 }
@@ -78,6 +86,7 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::SyncGroup, 0, 5),
     (ApiKey::DescribeGroups, 0, 5),
     (ApiKey::ListGroups, 0, 4),
+    (ApiKey::SaslHandshake, 0, 1),
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
@@ -91,6 +100,7 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeAcls, 1, 3),
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::SaslAuthenticate, 0, 2),
     (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
@@ -130,9 +140,12 @@ pub(super) fn text(text: &str) -> StrBytes {
 /// Answers one frame; `None`: the client wants no answer.
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
-    client: &Client,
+    client: &mut Client,
     mut frame: Bytes,
 ) -> Result<Option<BytesMut>, RequestError> {
+    if let Some(answer) = sasl::bare(client, &frame) {
+        return answer.map(Some);
+    }
     let number = frame
         .get(..2)
         .and_then(|b| b.try_into().ok())
@@ -144,6 +157,9 @@ pub(crate) async fn answer(
         .map(i16::from_be_bytes)
         .unwrap_or(-1);
     let key = ApiKey::try_from(number).map_err(|()| RequestError::UnknownKey(number))?;
+    if !client.login.admits(key) {
+        return Err(RequestError::NotAuthenticated(key));
+    }
     if key == ApiKey::ApiVersions && !(0..=4).contains(&asked) {
         // The client learns what is offered from an answer in version 0 (KIP-511).
         let correlation = frame
@@ -204,7 +220,7 @@ fn frame_of(
 
 async fn dispatch(
     shared: &Arc<Shared>,
-    client: &Client,
+    client: &mut Client,
     key: ApiKey,
     header: &RequestHeader,
     body: Bytes,
@@ -224,6 +240,8 @@ async fn dispatch(
         ApiKey::SyncGroup => sync_group::answer(shared, body, version).await,
         ApiKey::DescribeGroups => describe_groups::answer(shared, body, version),
         ApiKey::ListGroups => list_groups::answer(shared, body, version),
+        ApiKey::SaslHandshake => sasl::handshake(client, body, version),
+        ApiKey::SaslAuthenticate => sasl::authenticate(client, body, version),
         ApiKey::ApiVersions => write(&api_versions::offered(), version),
         ApiKey::CreateTopics => create_topics::answer(shared, body, version),
         ApiKey::DeleteTopics => delete_topics::answer(shared, body, version),
