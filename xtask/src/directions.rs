@@ -12,12 +12,13 @@ use crate::run::{cargo, root};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("milena-data", &[]),
     ("milena-java-text", &[]),
-    ("milena-broker", &[]),
+    ("milena-broker", &["protocol"]),
     ("milena-config", &["data", "java-text"]),
     ("milena-api", &["data", "config"]),
     ("milena-core", &["data", "config"]),
     ("milena-telemetry", &["config"]),
-    ("milena-kafka", &["config"]),
+    ("milena-kafka", &["config", "protocol"]),
+    ("milena-protocol", &[]),
     ("milena-registry", &["api", "config", "data"]),
     ("milena-chain", &["api", "config", "data", "java-text"]),
     ("milena-rest-model", &["config", "data"]),
@@ -68,7 +69,10 @@ const PLUGINS: &[&str] = &["api", "config", "data", "java-text"];
 /// Which libraries only the named crates may name.
 const RESERVED: &[(&str, &[&str])] = &[
     ("confluent-kafka", &["milena-kafka"]),
-    ("kafka-protocol", &["milena-kafka", "milena-broker"]),
+    (
+        "kafka-protocol",
+        &["milena-kafka", "milena-broker", "milena-protocol"],
+    ),
     ("hyper", &["milena-rest"]),
     ("hyper-util", &["milena-rest"]),
 ];

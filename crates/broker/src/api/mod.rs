@@ -41,7 +41,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, StrBytes, decode_request_header_from_buffer},
+    protocol::{Encodable, Request, StrBytes, decode_request_header_from_buffer},
 };
 
 use crate::{broker::Shared, sasl::SaslError};
@@ -112,8 +112,9 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
 ];
 
 /// Reads a request of a version.
-pub(super) fn read<T: Decodable>(mut body: Bytes, version: i16) -> Result<T, RequestError> {
-    T::decode(&mut body, version).map_err(|error| RequestError::Malformed(error.to_string()))
+pub(super) fn read<T: Request>(body: Bytes, version: i16) -> Result<T, RequestError> {
+    milena_protocol::decode_request(body, version)
+        .map_err(|error| RequestError::Malformed(error.to_string()))
 }
 
 /// A response waiting for its header.
@@ -242,7 +243,7 @@ async fn dispatch(
         ApiKey::ListGroups => list_groups::answer(shared, body, version),
         ApiKey::SaslHandshake => sasl::handshake(client, body, version),
         ApiKey::SaslAuthenticate => sasl::authenticate(client, body, version),
-        ApiKey::ApiVersions => write(&api_versions::offered(), version),
+        ApiKey::ApiVersions => api_versions::answer(body, version),
         ApiKey::CreateTopics => create_topics::answer(shared, body, version),
         ApiKey::DeleteTopics => delete_topics::answer(shared, body, version),
         ApiKey::DeleteRecords => delete_records::answer(shared, body, version),

@@ -4,6 +4,7 @@ use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, FetchRequest,
     fetch_request::{FetchPartition, FetchTopic},
 };
+use milena_protocol::sample::{LengthOf, Side, sample};
 use tokio::io::AsyncWriteExt;
 
 use crate::client::{Client, start, text};
@@ -30,6 +31,58 @@ async fn nonsense_closes_its_own_connection_and_no_other() {
         assert!(bad.frame().await.is_none(), "answered {bytes:?}");
         assert_eq!(good.create("", 1, 1).await, 17);
     }
+    broker.shutdown().await;
+}
+
+/// A frame with a lie about a length in its body.
+fn frame(key: i16, version: i16, flexible: bool, body: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; 4];
+    frame.extend(key.to_be_bytes());
+    frame.extend(version.to_be_bytes());
+    frame.extend([0, 0, 0, 7, 0xff, 0xff]);
+    if flexible {
+        frame.push(0);
+    }
+    frame.extend(body);
+    let length = u32::try_from(frame.len() - 4).unwrap();
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+/// A single frame of some bytes once ended the process: the codec reserved what an array announced.
+#[tokio::test]
+async fn absurd_lengths_at_any_place_of_any_request_close_its_connection_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = start(&dir).await;
+    let mut good = Client::connect(&broker.bootstrap()).await;
+    let offered: ApiVersionsResponse = good
+        .call(ApiKey::ApiVersions, 0, &ApiVersionsRequest::default())
+        .await;
+    let mut lies = 0;
+    for api in &offered.api_keys {
+        let key = ApiKey::try_from(api.api_key).unwrap();
+        for version in api.min_version..=api.max_version {
+            let sample = |lie| sample(Side::Request, api.api_key, version, &mut || 1, lie);
+            let honest = sample(None).expect("every request that is offered has a shape");
+            for (place, of) in honest.lengths.iter().enumerate() {
+                if *of == LengthOf::Bytes {
+                    continue;
+                }
+                let lie = sample(Some((place, 0x7fff_fffe))).unwrap();
+                let flexible = key.request_header_version(version) == 2;
+                let frame = frame(api.api_key, version, flexible, &lie.body);
+                let mut bad = Client::connect(&broker.bootstrap()).await;
+                bad.stream.write_all(&frame).await.unwrap();
+                assert!(
+                    bad.frame().await.is_none(),
+                    "{key:?} {version} answers {of:?} {place}"
+                );
+                lies += 1;
+            }
+        }
+        assert_eq!(good.create("", 1, 1).await, 17);
+    }
+    assert!(lies > 300, "{lies}");
     broker.shutdown().await;
 }
 

@@ -18,6 +18,7 @@ use kafka_protocol::{
     messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
     protocol::{Decodable as _, Encodable as _, HeaderVersion, Request, StrBytes},
 };
+use milena_protocol::decode_response;
 use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -254,7 +255,8 @@ impl Connection {
         let mut bytes = bytes;
         let header = R::Response::header_version(version);
         ResponseHeader::decode(&mut bytes, header)
-            .and_then(|_| R::Response::decode(&mut bytes, version))
+            .map_err(|error| error.to_string())
+            .and_then(|_| decode_response::<R>(bytes, version).map_err(|error| error.to_string()))
             .map_err(|error| {
                 self.close();
                 // The broker did act on it.

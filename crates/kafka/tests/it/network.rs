@@ -4,7 +4,10 @@ use milena_kafka::{
     clients,
     ports::{ClientProps, KafkaErrorKind},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 fn props(bootstrap: &str) -> ClientProps {
     [
@@ -29,6 +32,28 @@ async fn a_silent_broker_is_given_up_within_the_api_timeout() {
     );
     assert!(error.message.contains(&address), "{error}");
     drop(listener);
+}
+
+/// Reserving what it announces would end the process.
+#[tokio::test]
+async fn a_broker_that_announces_absurd_lengths_ends_its_connection_alone() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let broker = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 12];
+            stream.read_exact(&mut request).await.unwrap();
+            // The answer to ApiVersions: no error, and two thousand million keys.
+            let mut answer = vec![0, 0, 0, 11];
+            answer.extend(&request[8..]);
+            answer.extend([0, 0, 0xff, 0xff, 0xff, 0xff, 0x07]);
+            stream.write_all(&answer).await.unwrap();
+        }
+    });
+    let admin = clients().admin(&props(&address)).await.unwrap();
+    let error = admin.cluster_id().await.unwrap_err();
+    assert!(error.message.contains("malformed"), "{error}");
+    broker.abort();
 }
 
 #[tokio::test]
