@@ -11,5 +11,7 @@
 
 mod cluster;
 mod distributed;
+mod recording;
+mod sink;
 mod standalone;
 mod world;

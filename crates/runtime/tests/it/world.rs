@@ -173,10 +173,13 @@ impl PluginPort for NoValidation {
 }
 
 pub(crate) fn registry() -> Arc<Registry> {
+    let mut converters = milena_converters::converters();
+    converters.push(Arc::new(Plain));
     let builder = Registry::builder()
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
         .connector(Arc::new(milena_file::FileStreamSinkPlugin))
-        .converters(vec![Arc::new(Plain)])
+        .connector(crate::recording::plugin())
+        .converters(converters)
         .header_converters(vec![Arc::new(Plain)]);
     Arc::new(builder.build())
 }

@@ -1,6 +1,7 @@
 //! The membership of a sink task, on a task of its own: heartbeats go on while `put` takes its time.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,10 @@ use std::{
 
 use milena_core::{
     effect::Effects,
-    group::membership::{Effect, Input, Membership, Settings},
+    group::{
+        consumer::{TaskEvent, TaskGroup, TaskGroupSettings, TaskInput},
+        membership::Input,
+    },
     time::Now,
 };
 use milena_kafka::ports::GroupChannel;
@@ -26,26 +30,30 @@ const NEVER: u64 = u64::MAX;
 
 /// The engine's end of a membership.
 pub(super) struct Group {
-    pub(super) events: mpsc::Receiver<Effect>,
-    inputs: mpsc::Sender<Input>,
+    pub(super) events: mpsc::Receiver<TaskEvent>,
+    inputs: mpsc::Sender<TaskInput>,
     fence_at: Arc<AtomicU64>,
     origin: Instant,
     actor: JoinHandle<()>,
 }
 
 impl Group {
-    /// Begins to join.
-    pub(super) fn join(channel: Arc<dyn GroupChannel>, settings: Settings) -> Self {
+    /// Begins to join, for these topics.
+    pub(super) fn join(
+        channel: Arc<dyn GroupChannel>,
+        settings: TaskGroupSettings,
+        topics: BTreeSet<String>,
+    ) -> Self {
         let (inputs, received) = mpsc::channel(INPUTS);
+        let (answers, answered) = mpsc::channel(INPUTS);
         let (owner, events) = mpsc::channel(EVENTS);
         let fence_at = Arc::new(AtomicU64::new(NEVER));
         let origin = Instant::now();
-        let net = GroupNet::new(channel, settings.protocol_type, inputs.clone());
-        let membership = Membership::new(settings);
+        let net = GroupNet::new(channel, settings.membership.protocol_type, answers);
         let actor = tokio::spawn(drive(
-            membership,
+            TaskGroup::new(settings),
             net,
-            received,
+            (received, answered),
             owner,
             Arc::clone(&fence_at),
             origin,
@@ -58,12 +66,12 @@ impl Group {
             actor,
         };
         // The queue is empty: the first input fits.
-        let _ = group.inputs.try_send(Input::Join);
+        let _ = group.inputs.try_send(TaskInput::Subscribe { topics });
         group
     }
 
     /// Tells the membership something.
-    pub(super) async fn tell(&self, input: Input) {
+    pub(super) async fn tell(&self, input: TaskInput) {
         // A membership that is gone has told so by an event.
         let _ = self.inputs.send(input).await;
     }
@@ -76,21 +84,32 @@ impl Group {
     }
 
     /// The next owner effect.
-    pub(super) async fn event(&mut self) -> Option<Effect> {
+    pub(super) async fn event(&mut self) -> Option<TaskEvent> {
         self.events.recv().await
     }
 
     /// Leaves the group, waiting a little for the coordinator to hear of it.
     pub(super) async fn leave(&mut self, reason: &str, within: Duration) {
-        self.tell(Input::Leave {
+        self.tell(TaskInput::Leave {
             reason: reason.to_owned(),
         })
         .await;
         let left = async {
             while let Some(event) = self.events.recv().await {
                 match event {
-                    Effect::Lost { token, .. } => self.tell(Input::Stopped { token }).await,
-                    Effect::Left | Effect::Failed { .. } => return,
+                    // Everything was closed before: there is nothing to do but to say so.
+                    TaskEvent::Revoked {
+                        token,
+                        leaving: true,
+                        ..
+                    }
+                    | TaskEvent::Lost {
+                        token: Some(token), ..
+                    } => self.tell(TaskInput::Stopped { token }).await,
+                    TaskEvent::Revoked { token, .. } => {
+                        self.tell(TaskInput::Revoked { token }).await;
+                    }
+                    TaskEvent::Left | TaskEvent::Failed { .. } => return,
                     _ => {}
                 }
             }
@@ -107,32 +126,39 @@ impl Drop for Group {
 }
 
 async fn drive(
-    mut membership: Membership,
+    mut group: TaskGroup,
     net: GroupNet,
-    mut inputs: mpsc::Receiver<Input>,
-    owner: mpsc::Sender<Effect>,
+    (mut inputs, mut answers): (mpsc::Receiver<TaskInput>, mpsc::Receiver<Input>),
+    owner: mpsc::Sender<TaskEvent>,
     fence_at: Arc<AtomicU64>,
     origin: Instant,
 ) {
-    let mut effects = Effects::new();
+    let mut events = Effects::new();
     loop {
-        let deadline = membership.deadline().map(|at| origin + at.elapsed());
+        let deadline = group.deadline().map(|at| origin + at.elapsed());
         let input = tokio::select! {
             input = inputs.recv() => match input {
                 Some(input) => input,
                 None => return,
             },
-            () = crate::task::source::at(deadline) => Input::Tick,
+            Some(answer) = answers.recv() => TaskInput::Membership(answer),
+            () = crate::task::source::at(deadline) => TaskInput::Tick,
         };
-        membership.step(Now::since_start(origin.elapsed()), input, &mut effects);
-        let fence = membership.fence_at().map_or(NEVER, |at| {
+        group.step(Now::since_start(origin.elapsed()), input, &mut events);
+        let fence = group.membership().fence_at().map_or(NEVER, |at| {
             u64::try_from(at.elapsed().as_millis()).unwrap_or(NEVER)
         });
         fence_at.store(fence, Ordering::Release);
-        for effect in effects.drain() {
-            if let Some(owners) = net.execute(effect)
-                && owner.send(owners).await.is_err()
-            {
+        for event in events.drain() {
+            let done = match event {
+                TaskEvent::Network(effect) => {
+                    // The group machine hands out what is the owner's under names of its own.
+                    let _ = net.execute(effect);
+                    continue;
+                }
+                event => owner.send(event).await,
+            };
+            if done.is_err() {
                 return;
             }
         }

@@ -1,11 +1,11 @@
 //! Sink tasks: read, convert, transform, put, commit what the task confirmed (spec `distributed.md` 5).
 
-mod consumer;
 mod dead_letters;
 mod decode;
 mod delivery;
 mod engine;
 mod group;
+mod membership;
 mod reporter;
 
 use milena_api::{ConnectError, SinkTask};

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use milena_api::{ConnectError, PartitionOffsets};
 use milena_core::{
     group::{
-        consumer::TopicPartition,
-        membership::{CommitFailure, Effect, Input, OffsetToCommit, RequestId},
+        consumer::{TaskEvent as GroupEvent, TaskInput, TopicPartition},
+        membership::{CommitFailure, Input, OffsetToCommit, RequestId},
     },
     task::SinkPartition,
 };
@@ -75,10 +75,10 @@ impl Engine {
             metadata: String::new(),
         });
         self.group
-            .tell(Input::Commit {
+            .tell(TaskInput::Membership(Input::Commit {
                 request,
                 offsets: list.collect(),
-            })
+            }))
             .await;
         Committing { request, offsets }
     }
@@ -108,7 +108,7 @@ impl Engine {
         let done = async {
             while let Some(event) = self.group.event().await {
                 match event {
-                    Effect::CommitDone {
+                    GroupEvent::CommitDone {
                         request: done,
                         result,
                     } if done == request => return Some(result),

@@ -15,14 +15,14 @@ use milena_api::{
 };
 use milena_core::{
     group::{
-        consumer::TopicPartition,
-        membership::{Effect, Input, RequestId, Settings},
+        consumer::{TaskEvent as GroupEvent, TaskInput, TopicPartition},
+        membership::RequestId,
     },
     task::{SinkOffsets, SinkPartition},
 };
 use milena_data::Text;
 use milena_java_text::JavaRegex;
-use milena_kafka::ports::{Admin, ClientProps, Fetcher, PartitionBatch, StartAt};
+use milena_kafka::ports::{Admin, Fetcher, PartitionBatch, StartAt};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -31,6 +31,7 @@ use super::{
     decode::Decoder,
     delivery::Delivery,
     group::Group,
+    membership::{millis, reset, settings},
     reporter::{Originals, Reporter},
 };
 use crate::task::{
@@ -50,7 +51,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 const TELL_POLLED: Duration = Duration::from_secs(1);
 /// How soon topics that are not there yet are looked for again.
 const MISSING_TOPICS: Duration = Duration::from_millis(250);
-/// `metadata.max.age.ms`: how often partition counts are looked at.
+/// The default of `metadata.max.age.ms`.
 const METADATA_AGE: Duration = Duration::from_secs(300);
 /// The wait before a committed offset is asked for again.
 const FETCH_AGAIN: Duration = Duration::from_millis(100);
@@ -69,9 +70,12 @@ struct Engine {
     fetcher: Box<dyn Fetcher>,
     group: Group,
     admin: Arc<dyn Admin>,
-    topics: Vec<String>,
+    topics: BTreeSet<String>,
     regex: Option<JavaRegex>,
-    reset: StartAt,
+    /// `None`: a partition without an offset fails the task.
+    reset: Option<StartAt>,
+    /// `metadata.max.age.ms`: how often partition counts are looked at.
+    metadata_age: Duration,
     book: SinkOffsets,
     delivery: Delivery,
     requests: Arc<Mutex<Vec<SinkTaskRequest>>>,
@@ -82,14 +86,14 @@ struct Engine {
     held: BTreeSet<SinkPartition>,
     opening: Option<(RequestId, Vec<TopicPartition>)>,
     committing: Option<Committing>,
-    deferred: VecDeque<Effect>,
+    deferred: VecDeque<GroupEvent>,
     commit_requested: bool,
     paused: bool,
     next_commit: Instant,
     next_put: Instant,
     told_polled: Instant,
-    /// Partition counts as the leader last assigned them; `None`: we do not lead.
-    assigned_counts: Option<BTreeMap<String, usize>>,
+    /// The topics of the group, if we have led it: their partitions are watched.
+    group_topics: Option<BTreeSet<String>>,
     next_metadata: Instant,
     last_request: u64,
 }
@@ -113,6 +117,15 @@ fn kafka_error(error: milena_kafka::ports::KafkaError) -> ConnectError {
     ConnectError::of(error.class, error.message)
 }
 
+/// The topics that match `topics.regex` now.
+async fn matching(admin: &dyn Admin, regex: &JavaRegex) -> Result<BTreeSet<String>, ConnectError> {
+    let all = admin.list_topics().await.map_err(kafka_error)?;
+    let names = all.into_iter().map(|topic| topic.name);
+    Ok(names
+        .filter(|name| regex.matches(name).unwrap_or(false))
+        .collect())
+}
+
 fn api_partition(partition: &SinkPartition) -> ApiPartition {
     ApiPartition {
         topic: Text::from(partition.0.as_ref()),
@@ -122,22 +135,6 @@ fn api_partition(partition: &SinkPartition) -> ApiPartition {
 
 fn sink_partition(partition: &ApiPartition) -> SinkPartition {
     ((&*partition.topic).into(), partition.partition)
-}
-
-fn settings(props: &ClientProps) -> Settings {
-    let millis = |key: &str, default: Duration| {
-        props
-            .get(key)
-            .and_then(|t| t.trim().parse().ok())
-            .map_or(default, Duration::from_millis)
-    };
-    let defaults = Settings::consumer();
-    Settings {
-        session_timeout: millis("session.timeout.ms", defaults.session_timeout),
-        heartbeat_interval: millis("heartbeat.interval.ms", defaults.heartbeat_interval),
-        rebalance_timeout: millis("max.poll.interval.ms", defaults.rebalance_timeout),
-        ..defaults
-    }
 }
 
 impl Engine {
@@ -175,7 +172,8 @@ impl Engine {
             .unwrap_or_default()
             .split(',')
             .map(str::trim);
-        let topics: Vec<String> = names.filter(|t| !t.is_empty()).map(str::to_owned).collect();
+        let mut topics: BTreeSet<String> =
+            names.filter(|t| !t.is_empty()).map(str::to_owned).collect();
         let regex = match config.get("topics.regex").filter(|_| topics.is_empty()) {
             Some(text) => Some(
                 JavaRegex::new(text)
@@ -183,20 +181,22 @@ impl Engine {
             ),
             None => None,
         };
-        let reset = match props.get("auto.offset.reset").map(String::as_str) {
-            Some("latest") => StartAt::Latest,
-            _ => StartAt::Earliest,
-        };
+        if let Some(regex) = &regex {
+            topics = matching(&*admin, regex).await?;
+        }
+        let metadata_age = millis(&props, "metadata.max.age.ms", METADATA_AGE);
+        let group = Group::join(channel, settings(&props)?, topics.clone());
         let now = Instant::now();
-        let mut engine = Self {
+        Ok(Self {
             task,
             decoder: Decoder::new(pipeline, policy, dead_letters),
             fetcher,
-            group: Group::join(channel, settings(&props)),
+            group,
             admin,
             topics,
             regex,
-            reset,
+            reset: reset(&props)?,
+            metadata_age,
             book: SinkOffsets::default(),
             delivery: Delivery::default(),
             requests: Arc::default(),
@@ -212,13 +212,11 @@ impl Engine {
             next_commit: now + world.offset_flush_interval,
             next_put: now,
             told_polled: now,
-            assigned_counts: None,
-            next_metadata: now + METADATA_AGE,
+            group_topics: None,
+            next_metadata: now + metadata_age,
             last_request: 0,
             running,
-        };
-        engine.match_topics().await?;
-        Ok(engine)
+        })
     }
 
     async fn start(&mut self) -> Result<(), ConnectError> {
@@ -264,7 +262,7 @@ impl Engine {
             let now = Instant::now();
             if now >= self.told_polled + TELL_POLLED {
                 self.told_polled = now;
-                self.group.tell(Input::Polled).await;
+                self.group.tell(TaskInput::Polled).await;
             }
             if now >= self.next_metadata {
                 self.refresh_topics().await?;
@@ -355,9 +353,9 @@ impl Engine {
 
     async fn deliver(&mut self) -> Result<(), ConnectError> {
         let now = Instant::now();
-        let nothing = self.delivery.records.is_empty() && self.delivery.positions.is_empty();
         let waiting = self.delivery.again && now < self.next_put;
-        if self.opening.is_some() || waiting || (nothing && !self.may_read()) {
+        // Java: `put` also gets empty batches, also while paused; sinks flush by time in it.
+        if self.opening.is_some() || waiting {
             return Ok(());
         }
         // AtMostOneRunning: after a pause of the process the partitions may be somebody else's.
@@ -469,7 +467,8 @@ impl Engine {
     async fn finish(&mut self, clean: bool) {
         if !self.running.cancelled.is_cancelled() {
             let ours = clean && !self.group.fenced();
-            if let Err(error) = self.release(ours).await {
+            let all = self.book.assigned().cloned().collect();
+            if let Err(error) = self.release(all, ours).await {
                 warn!(task = %self.running.spec.id, %error, "closing failed");
             }
         }

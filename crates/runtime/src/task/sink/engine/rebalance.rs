@@ -1,125 +1,166 @@
 //! Rebalances of a sink task: what it gives back, what it gets, and in which order the task hears of it
-//! (spec `distributed.md` 5.5).
+//! (spec `distributed.md` 5.5). Which partitions move when is `core::group::consumer`'s.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
 };
 
 use milena_api::{ConnectError, TopicPartition as ApiPartition};
-use milena_core::group::{
-    MemberId,
-    consumer::TopicPartition,
-    membership::{Effect, FetchFailure, FetchedOffset, Input, MemberMetadata, RequestId},
+use milena_core::{
+    group::{
+        consumer::{TaskEvent as GroupEvent, TaskInput, TopicPartition, Topics},
+        membership::{FetchFailure, FetchedOffset, Input, RequestId},
+    },
+    task::SinkPartition,
 };
 use milena_kafka::ports::StartAt;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    super::{consumer, delivery::Delivery},
-    Engine, FETCH_AGAIN, METADATA_AGE, MISSING_TOPICS, api_partition, kafka_error, unrecoverable,
+    Engine, FETCH_AGAIN, MISSING_TOPICS, api_partition, kafka_error, matching, unrecoverable,
 };
+
+fn sink_partitions(list: BTreeSet<TopicPartition>) -> BTreeSet<SinkPartition> {
+    list.into_iter()
+        .map(|tp| (tp.topic, tp.partition))
+        .collect()
+}
 
 impl Engine {
     /// An event of the group.
-    pub(super) async fn take(&mut self, event: Effect) -> Result<(), ConnectError> {
+    pub(super) async fn take(&mut self, event: GroupEvent) -> Result<(), ConnectError> {
+        let id = &self.running.spec.id;
         match event {
-            Effect::Prepare {
-                token, generation, ..
+            GroupEvent::Revoked {
+                token,
+                partitions,
+                leaving,
             } => {
-                self.release(generation.is_some()).await?;
-                let protocols = consumer::offer(&self.topics);
+                info!(task = %id, ?partitions, "partitions revoked");
+                self.release(sink_partitions(partitions), true).await?;
+                let answer = match leaving {
+                    true => TaskInput::Stopped { token },
+                    false => TaskInput::Revoked { token },
+                };
+                self.group.tell(answer).await;
+            }
+            GroupEvent::Lost {
+                token,
+                reason,
+                partitions,
+            } => {
+                warn!(task = %id, ?reason, ?partitions, "partitions lost");
+                self.release(sink_partitions(partitions), false).await?;
+                if let Some(token) = token {
+                    self.group.tell(TaskInput::Stopped { token }).await;
+                }
+            }
+            GroupEvent::CountPartitions { token, topics } => {
+                let counted = self.count(&topics).await;
+                self.group_topics = Some(topics);
                 self.group
-                    .tell(Input::Prepared {
+                    .tell(TaskInput::Counted {
                         token,
-                        protocols,
-                        holding: false,
+                        topics: counted,
                     })
                     .await;
             }
-            Effect::Assign { token, members, .. } => {
-                let assignments = self.assign(&members).await;
-                self.group
-                    .tell(Input::Computed { token, assignments })
-                    .await;
-            }
-            Effect::Assigned {
+            GroupEvent::Assigned {
                 generation,
-                member,
-                leader,
-                assignment,
-                ..
+                added,
+                all,
             } => {
+                info!(task = %id, generation = generation.0, ?added, ?all, "partitions assigned");
                 self.generation.store(generation.0, Ordering::Release);
-                if member != leader {
-                    self.assigned_counts = None;
-                }
-                let partitions = consumer::taken(&assignment);
-                info!(task = %self.running.spec.id, generation = generation.0, ?partitions, "partitions assigned");
-                self.begin_open(partitions).await?;
+                self.begin_open(added.into_iter().collect()).await;
             }
-            Effect::FetchDone { request, result } => self.opened(request, result).await?,
-            Effect::CommitDone { request, result } => self.commit_done(request, result),
-            Effect::Lost { token, reason } => {
-                warn!(task = %self.running.spec.id, ?reason, "partitions lost");
-                self.release(false).await?;
-                self.group.tell(Input::Stopped { token }).await;
-            }
-            Effect::Failed { error } => {
+            GroupEvent::FetchDone { request, result } => self.opened(request, result).await?,
+            GroupEvent::CommitDone { request, result } => self.commit_done(request, result),
+            GroupEvent::Failed { error } => {
                 return Err(ConnectError::of(
                     "org.apache.kafka.common.KafkaException",
                     format!("the consumer group cannot be used: {error}"),
                 ));
             }
-            _ => {}
+            GroupEvent::Left | GroupEvent::Network(_) => {}
         }
         Ok(())
     }
 
-    /// Gives all partitions back: with a commit when they are still ours, without when they are lost.
-    pub(super) async fn release(&mut self, ours: bool) -> Result<(), ConnectError> {
-        self.opening = None;
-        let current = self.book.current();
+    /// Gives partitions back: with a commit when they are still ours, without when they are lost. The task hears
+    /// `pre_commit`, then `close`; the commit follows.
+    pub(super) async fn release(
+        &mut self,
+        partitions: BTreeSet<SinkPartition>,
+        ours: bool,
+    ) -> Result<(), ConnectError> {
+        if let Some((request, opening)) = self.opening.take() {
+            // What was not opened yet needs no closing.
+            let stays =
+                |tp: &TopicPartition| !partitions.contains(&(Arc::clone(&tp.topic), tp.partition));
+            let rest: Vec<TopicPartition> = opening.into_iter().filter(stays).collect();
+            if !rest.is_empty() {
+                self.opening = Some((request, rest));
+            }
+        }
+        let mut current = self.book.current();
+        current.retain(|partition, _| partitions.contains(partition));
         if current.is_empty() {
             return Ok(());
         }
-        let partitions: Vec<ApiPartition> = current.keys().map(api_partition).collect();
+        // What is on its way commits first: a commit in the same generation must not be overtaken by it.
+        if let Some(committing) = self.committing.take() {
+            self.await_commit(committing).await;
+        }
+        let names: Vec<ApiPartition> = current.keys().map(api_partition).collect();
+        let ours = ours && !self.group.fenced();
         let confirmed = if ours {
             self.confirmed(&current).await?
         } else {
             None
         };
-        self.task.close(&partitions).await?;
-        if let Some(offsets) = confirmed.filter(|offsets| !offsets.is_empty()) {
-            let committing = self.send_commit(offsets).await;
-            self.await_commit(committing).await;
+        self.task.close(&names).await.map_err(unrecoverable)?;
+        if let Some(mut offsets) = confirmed {
+            offsets.retain(|partition, _| current.contains_key(partition));
+            if !offsets.is_empty() {
+                let committing = self.send_commit(offsets).await;
+                self.await_commit(committing).await;
+            }
         }
         for partition in current.keys() {
             self.book.remove(partition);
+            self.held.remove(partition);
         }
-        self.delivery = Delivery::default();
-        self.held.clear();
-        self.fetcher.assign(Vec::new()).await.map_err(kafka_error)
+        self.delivery.forget(&|topic, number| {
+            current
+                .keys()
+                .any(|(name, partition)| **name == *topic && *partition == number)
+        });
+        let rest = self.book.assigned();
+        let rest = rest.map(|(topic, partition)| (Arc::clone(topic), *partition, None));
+        self.fetcher
+            .assign(rest.collect())
+            .await
+            .map_err(kafka_error)
     }
 
-    pub(super) async fn begin_open(
-        &mut self,
-        partitions: Vec<TopicPartition>,
-    ) -> Result<(), ConnectError> {
+    /// Asks where these partitions begin; with what is being opened already, in one request.
+    pub(super) async fn begin_open(&mut self, mut partitions: Vec<TopicPartition>) {
+        if let Some((_, earlier)) = self.opening.take() {
+            partitions.extend(earlier);
+        }
         if partitions.is_empty() {
-            self.next_metadata = Instant::now() + MISSING_TOPICS;
-            return Ok(());
+            return;
         }
         let request = self.request();
-        self.group
-            .tell(Input::Fetch {
-                request,
-                partitions: partitions.clone(),
-            })
-            .await;
+        let fetch = Input::Fetch {
+            request,
+            partitions: partitions.clone(),
+        };
+        self.group.tell(TaskInput::Membership(fetch)).await;
         self.opening = Some((request, partitions));
-        Ok(())
     }
 
     pub(super) async fn opened(
@@ -130,11 +171,12 @@ impl Engine {
         let Some((_, partitions)) = self.opening.take_if(|(wanted, _)| *wanted == request) else {
             return Ok(());
         };
-        let offsets = match result {
+        let mut offsets = match result {
             Ok(offsets) => offsets,
             Err(FetchFailure::Retriable(_)) => {
                 tokio::time::sleep(FETCH_AGAIN).await;
-                return self.begin_open(partitions).await;
+                self.begin_open(partitions).await;
+                return Ok(());
             }
             Err(error) => {
                 return Err(ConnectError::of(
@@ -143,14 +185,28 @@ impl Engine {
                 ));
             }
         };
-        let start = |offset: &FetchedOffset| offset.offset.map_or(self.reset, StartAt::Offset);
-        let assign = offsets
-            .iter()
-            .map(|(tp, at)| (Arc::clone(&tp.topic), tp.partition, Some(start(at))));
-        self.fetcher
-            .assign(assign.collect())
-            .await
-            .map_err(kafka_error)?;
+        // Some may have been revoked since.
+        offsets.retain(|(partition, _)| partitions.contains(partition));
+        let mut assign: Vec<(Arc<str>, i32, Option<StartAt>)> = self
+            .book
+            .assigned()
+            .map(|(topic, partition)| (Arc::clone(topic), *partition, None))
+            .collect();
+        for (partition, at) in &offsets {
+            let start = at.offset.map(StartAt::Offset).or(self.reset);
+            let Some(start) = start else {
+                return Err(ConnectError::of(
+                    "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
+                    format!("Undefined offset with no reset policy for partitions: [{partition}]"),
+                ));
+            };
+            assign.push((
+                Arc::clone(&partition.topic),
+                partition.partition,
+                Some(start),
+            ));
+        }
+        self.fetcher.assign(assign).await.map_err(kafka_error)?;
         let mut opened = Vec::new();
         for (partition, offset) in offsets {
             let position = match offset.offset {
@@ -165,81 +221,54 @@ impl Engine {
             opened.push(api_partition(&partition));
             self.book.assign(partition, position);
         }
-        self.task.open(&opened).await.map_err(unrecoverable)?;
+        if !opened.is_empty() {
+            self.task.open(&opened).await.map_err(unrecoverable)?;
+        }
         self.take_requests().await
     }
 
-    pub(super) async fn assign(
-        &mut self,
-        members: &[MemberMetadata],
-    ) -> Option<Vec<(MemberId, Vec<u8>)>> {
-        let topics: Vec<String> = consumer::wanted(members).into_keys().collect();
-        match self.admin.describe_topics(&topics).await {
+    /// How many partitions the topics have, as far as they exist; `None`: it cannot be had now.
+    async fn count(&mut self, topics: &BTreeSet<String>) -> Option<Topics> {
+        let names: Vec<String> = topics.iter().cloned().collect();
+        match self.admin.describe_topics(&names).await {
             Ok(found) => {
-                let partitions: BTreeMap<String, Vec<i32>> = found
-                    .into_iter()
-                    .map(|topic| (topic.name, topic.partitions))
-                    .collect();
-                let missing = topics.iter().any(|topic| !partitions.contains_key(topic));
-                let age = if missing {
-                    MISSING_TOPICS
-                } else {
-                    METADATA_AGE
+                let age = match found.len() < names.len() {
+                    true => MISSING_TOPICS,
+                    false => self.metadata_age,
                 };
                 self.next_metadata = Instant::now() + age;
-                self.assigned_counts = Some(
-                    partitions
-                        .iter()
-                        .map(|(t, p)| (t.clone(), p.len()))
-                        .collect(),
-                );
-                Some(consumer::assign(members, &partitions))
+                let count = |partitions: &[i32]| i32::try_from(partitions.len()).unwrap_or(0);
+                let counts: BTreeMap<Arc<str>, i32> = found
+                    .into_iter()
+                    .map(|topic| (topic.name.into(), count(&topic.partitions)))
+                    .collect();
+                Some(counts)
             }
             Err(error) => {
-                warn!(task = %self.running.spec.id, %error, "cannot look up the topics to assign");
+                warn!(task = %self.running.spec.id, %error, "the topics of the group cannot be looked up");
                 None
             }
         }
     }
 
-    /// Looks for topics and partitions that came or went; asks for a new round when they did.
+    /// Looks for topics and partitions that came or went; the group rebalances when they did.
     pub(super) async fn refresh_topics(&mut self) -> Result<(), ConnectError> {
-        self.next_metadata = Instant::now() + METADATA_AGE;
-        if self.match_topics().await? {
-            let reason = "the topics that match the subscription have changed".to_owned();
-            self.group.tell(Input::Rejoin { reason }).await;
-            return Ok(());
+        self.next_metadata = Instant::now() + self.metadata_age;
+        if let Some(regex) = &self.regex {
+            // A broker that does not answer now does at the next look.
+            if let Ok(topics) = matching(&*self.admin, regex).await
+                && topics != self.topics
+            {
+                self.topics = topics.clone();
+                self.group.tell(TaskInput::Subscribe { topics }).await;
+                return Ok(());
+            }
         }
-        let Some(counts) = &self.assigned_counts else {
-            return Ok(());
-        };
-        let Ok(found) = self.admin.describe_topics(&self.topics).await else {
-            return Ok(());
-        };
-        let seen = |topic: &milena_kafka::ports::TopicInfo| {
-            counts.get(&topic.name) == Some(&topic.partitions.len())
-        };
-        if found.iter().any(|topic| !seen(topic)) {
-            let reason = "partitions have been added".to_owned();
-            self.group.tell(Input::Rejoin { reason }).await;
-        } else if found.len() < self.topics.len() {
-            self.next_metadata = Instant::now() + MISSING_TOPICS;
+        if let Some(topics) = self.group_topics.clone()
+            && let Some(topics) = self.count(&topics).await
+        {
+            self.group.tell(TaskInput::Metadata { topics }).await;
         }
         Ok(())
-    }
-
-    /// The topics that match `topics.regex`; answers whether they changed.
-    pub(super) async fn match_topics(&mut self) -> Result<bool, ConnectError> {
-        let Some(regex) = &self.regex else {
-            return Ok(false);
-        };
-        let all = self.admin.list_topics().await.map_err(kafka_error)?;
-        let names = all.into_iter().map(|topic| topic.name);
-        let matching: Vec<String> = names
-            .filter(|name| regex.matches(name).unwrap_or(false))
-            .collect();
-        let changed = matching != self.topics;
-        self.topics = matching;
-        Ok(changed)
     }
 }
