@@ -138,6 +138,9 @@ fn changed(mut overrides: Overrides, configs: &[AlterableConfig]) -> Result<Over
                 .collect()
         };
         match config.config_operation {
+            SET | APPEND | SUBTRACT if config.value.is_none() => {
+                return Err((INVALID_REQUEST, format!("no value for {name}")));
+            }
             SET => {
                 overrides.insert(name, value);
             }

@@ -44,6 +44,24 @@ pub(super) const TOPIC: &[TopicConfig] = &[
         "compression.type",
     ),
     config(
+        "compression.gzip.level",
+        kind::INT,
+        "-1",
+        "compression.gzip.level",
+    ),
+    config(
+        "compression.lz4.level",
+        kind::INT,
+        "9",
+        "compression.lz4.level",
+    ),
+    config(
+        "compression.zstd.level",
+        kind::INT,
+        "3",
+        "compression.zstd.level",
+    ),
+    config(
         "delete.retention.ms",
         kind::LONG,
         "86400000",
@@ -67,6 +85,29 @@ pub(super) const TOPIC: &[TopicConfig] = &[
         "9223372036854775807",
         "log.flush.interval.ms",
     ),
+    // Nothing is replicated or tiered here; the names are Kafka's, so that tools find them.
+    config(
+        "follower.replication.throttled.replicas",
+        kind::LIST,
+        "",
+        "",
+    ),
+    config("leader.replication.throttled.replicas", kind::LIST, "", ""),
+    config(
+        "local.retention.bytes",
+        kind::LONG,
+        "-2",
+        "log.local.retention.bytes",
+    ),
+    config(
+        "local.retention.ms",
+        kind::LONG,
+        "-2",
+        "log.local.retention.ms",
+    ),
+    config("remote.log.copy.disable", kind::BOOLEAN, "false", ""),
+    config("remote.log.delete.on.disable", kind::BOOLEAN, "false", ""),
+    config("remote.storage.enable", kind::BOOLEAN, "false", ""),
     config(
         "index.interval.bytes",
         kind::INT,

@@ -77,6 +77,21 @@ fn create(
             format!("Topic '{name}' already exists."),
         ));
     }
+    // Metric names would be the same: Kafka writes '.' as '_' in them.
+    let collides = |other: &str| other.replace('.', "_") == name.replace('.', "_");
+    if name.contains(['.', '_'])
+        && let Some(other) = shared
+            .store
+            .topics()
+            .iter()
+            .find(|other| collides(other.name()))
+    {
+        let other = other.name();
+        return Err((
+            INVALID_TOPIC_EXCEPTION,
+            format!("Topic '{name}' collides with existing topics: {other}"),
+        ));
+    }
     let partitions = match topic.num_partitions {
         -1 if !topic.assignments.is_empty() => {
             i32::try_from(topic.assignments.len()).unwrap_or(i32::MAX)

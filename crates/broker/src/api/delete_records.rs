@@ -11,7 +11,8 @@ use kafka_protocol::messages::{
 use super::{Answer, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION},
+    group::{NONE, OFFSET_OUT_OF_RANGE, POLICY_VIOLATION, UNKNOWN_TOPIC_OR_PARTITION},
+    log::DeleteRecordsError,
 };
 
 pub(super) fn answer(
@@ -31,6 +32,9 @@ pub(super) fn answer(
             };
             match log.delete_records(wanted.offset) {
                 Ok(start) => result.with_error_code(NONE).with_low_watermark(start),
+                Err(DeleteRecordsError::PolicyViolation) => result
+                    .with_error_code(POLICY_VIOLATION)
+                    .with_low_watermark(-1),
                 Err(_) => result
                     .with_error_code(OFFSET_OUT_OF_RANGE)
                     .with_low_watermark(-1),

@@ -43,7 +43,7 @@ pub(super) fn answer(
             .with_resource_name(resource.resource_name.clone());
         let configs = match resource.resource_type {
             TOPIC => topic(shared, &resource, request.include_synonyms),
-            BROKER => Ok(broker(shared)),
+            BROKER if names_this_broker(shared, &resource.resource_name) => Ok(broker(shared)),
             _ => Err(INVALID_REQUEST),
         };
         match configs {
@@ -64,6 +64,11 @@ pub(super) fn answer(
         &DescribeConfigsResponse::default().with_results(results),
         version,
     )
+}
+
+/// The broker is meant by its id, and by no name at all: the defaults of all brokers.
+fn names_this_broker(shared: &Shared, name: &str) -> bool {
+    name.is_empty() || name.parse() == Ok(shared.config.node_id)
 }
 
 fn topic(
@@ -87,7 +92,9 @@ fn topic(
                     .with_source(source)
             };
             list.extend(set.map(|value| synonym(config.name, value, SOURCE_TOPIC)));
-            list.push(synonym(config.synonym, config.default, SOURCE_DEFAULT));
+            if !config.synonym.is_empty() {
+                list.push(synonym(config.synonym, config.default, SOURCE_DEFAULT));
+            }
         }
         DescribeConfigsResourceResult::default()
             .with_name(text(config.name))
@@ -160,6 +167,7 @@ fn broker(shared: &Shared) -> Vec<DescribeConfigsResourceResult> {
         .map(|(name, value, kind)| (name, value, kind, SOURCE_STATIC_BROKER));
     let defaults = configs::TOPIC
         .iter()
+        .filter(|c| !c.synonym.is_empty())
         .map(|c| (c.synonym, c.default.to_owned(), c.kind, SOURCE_DEFAULT));
     own.chain(defaults)
         .map(|(name, value, kind, source)| {

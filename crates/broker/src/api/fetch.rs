@@ -14,12 +14,12 @@ use kafka_protocol::messages::{
 use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, LEADER_EPOCH, RequestError, read, write};
 use crate::{
     broker::Shared,
     group::{
-        FETCH_SESSION_ID_NOT_FOUND, NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_SERVER_ERROR,
-        UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
+        FETCH_SESSION_ID_NOT_FOUND, NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH,
+        UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
     },
     log::{Isolation, PartitionLog, ReadError, Topic},
 };
@@ -114,6 +114,9 @@ impl Wanted {
                     .as_ref()
                     .and_then(|topic| topic.partition(partition.partition));
                 let data = match log {
+                    Some(_) if partition.current_leader_epoch > LEADER_EPOCH => {
+                        empty(UNKNOWN_LEADER_EPOCH)
+                    }
                     Some(log) => {
                         let max = usize::try_from(partition.partition_max_bytes)
                             .unwrap_or(0)
@@ -121,7 +124,8 @@ impl Wanted {
                         one(log, partition.fetch_offset, max, isolation, total == 0)
                     }
                     None if self.by_id && topic.is_none() => empty(UNKNOWN_TOPIC_ID),
-                    None => empty(UNKNOWN_TOPIC_OR_PARTITION),
+                    None => empty(UNKNOWN_TOPIC_OR_PARTITION)
+                        .with_aborted_transactions(Some(Vec::new())),
                 };
                 let size = data.records.as_ref().map_or(0, Bytes::len);
                 total += size;
@@ -157,6 +161,7 @@ fn empty(error: i16) -> PartitionData {
         .with_last_stable_offset(-1)
         .with_log_start_offset(-1)
         .with_preferred_read_replica(BrokerId(-1))
+        .with_aborted_transactions(None)
         .with_records(Some(Bytes::new()))
 }
 
@@ -192,9 +197,7 @@ fn one(
                 .with_aborted_transactions(aborted)
                 .with_records(Some(slice.bytes))
         }
-        Err(ReadError::OffsetOutOfRange { start, end, .. }) => empty(OFFSET_OUT_OF_RANGE)
-            .with_high_watermark(end)
-            .with_log_start_offset(start),
+        Err(ReadError::OffsetOutOfRange { .. }) => empty(OFFSET_OUT_OF_RANGE),
         Err(ReadError::Io(error)) => {
             tracing::error!(%error, "a partition cannot be read");
             empty(UNKNOWN_SERVER_ERROR)

@@ -18,8 +18,11 @@ use uuid::Uuid;
 use super::{Answer, Client, RequestError, read, text, write};
 use crate::{
     broker::Shared,
-    group::{INVALID_GROUP_ID, Join, JoinAnswer},
+    group::{INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, Join, JoinAnswer},
 };
+
+/// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
+const SESSION_TIMEOUTS_MS: std::ops::RangeInclusive<i32> = 6_000..=1_800_000;
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
@@ -58,14 +61,19 @@ pub(super) async fn answer(
             .map(|p| (p.name.to_string(), p.metadata))
             .collect(),
         requires_known_id: version >= 4,
+        skips_assignment: version >= 9,
         fresh_id: format!("{prefix}-{}", Uuid::new_v4()),
     };
+    let refused = |error| JoinAnswer {
+        error,
+        generation: -1,
+        member_id: join.member_id.clone(),
+        ..JoinAnswer::default()
+    };
     let answer = if request.group_id.is_empty() {
-        JoinAnswer {
-            error: INVALID_GROUP_ID,
-            generation: -1,
-            ..JoinAnswer::default()
-        }
+        refused(INVALID_GROUP_ID)
+    } else if !SESSION_TIMEOUTS_MS.contains(&request.session_timeout_ms) {
+        refused(INVALID_SESSION_TIMEOUT)
     } else {
         shared.groups.join(&request.group_id, join).await
     };
@@ -96,6 +104,7 @@ pub(super) async fn answer(
             Some(protocol.unwrap_or_default())
         })
         .with_leader(text(&answer.leader))
+        .with_skip_assignment(answer.skip_assignment)
         .with_member_id(text(&answer.member_id))
         .with_members(members.collect());
     write(&response, version)

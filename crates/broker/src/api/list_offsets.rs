@@ -8,10 +8,13 @@ use kafka_protocol::messages::{
     list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
 };
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, LEADER_EPOCH, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{NONE, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_OR_PARTITION, UNSUPPORTED_VERSION},
+    group::{
+        NONE, UNKNOWN_LEADER_EPOCH, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_OR_PARTITION,
+        UNSUPPORTED_VERSION,
+    },
     log::PartitionLog,
 };
 
@@ -35,6 +38,7 @@ pub(super) fn answer(
             let found = shared.store.partition(&topic.name, wanted.partition_index);
             let answer = match found {
                 None => Err(UNKNOWN_TOPIC_OR_PARTITION),
+                Some(_) if wanted.current_leader_epoch > LEADER_EPOCH => Err(UNKNOWN_LEADER_EPOCH),
                 Some(log) => look_up(&log, wanted.timestamp, committed),
             };
             let response = ListOffsetsPartitionResponse::default()
@@ -44,7 +48,11 @@ pub(super) fn answer(
                     .with_error_code(NONE)
                     .with_timestamp(timestamp)
                     .with_offset(offset)
-                    .with_leader_epoch(if offset >= 0 && version >= 4 { 0 } else { -1 }),
+                    .with_leader_epoch(if offset >= 0 && version >= 4 {
+                        LEADER_EPOCH
+                    } else {
+                        -1
+                    }),
                 Err(error) => response
                     .with_error_code(error)
                     .with_timestamp(-1)

@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use kafka_protocol::messages::{
-    DescribeTransactionsRequest, DescribeTransactionsResponse, ListTransactionsRequest,
-    ListTransactionsResponse, TopicName, TransactionalId, describe_transactions_response,
-    list_transactions_response,
+use kafka_protocol::{
+    messages::{
+        DescribeTransactionsRequest, DescribeTransactionsResponse, ListTransactionsRequest,
+        ListTransactionsResponse, TopicName, TransactionalId, describe_transactions_response,
+        list_transactions_response,
+    },
+    protocol::StrBytes,
 };
 
 use super::{Answer, RequestError, read, text, write};
@@ -14,7 +17,7 @@ use crate::{
     broker::Shared,
     clock::now_ms,
     group::{NONE, TRANSACTIONAL_ID_NOT_FOUND},
-    txn::Listing,
+    txn::{Listing, Phase},
 };
 
 /// ListTransactions.
@@ -45,8 +48,13 @@ pub(super) fn list(
         .filter(wanted)
         .map(one)
         .collect();
+    let unknown = |name: &StrBytes| !Phase::ALL.iter().any(|phase| phase.name() == name.as_str());
+    let filters = request.state_filters.iter();
+    let unknown = filters.filter(|name| unknown(name)).cloned().collect();
     write(
-        &ListTransactionsResponse::default().with_transaction_states(states),
+        &ListTransactionsResponse::default()
+            .with_unknown_state_filters(unknown)
+            .with_transaction_states(states),
         version,
     )
 }

@@ -111,6 +111,9 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::ListTransactions, 0, 1),
 ];
 
+/// The epoch of every partition's leader: there is one broker, and it leads all the time.
+pub(super) const LEADER_EPOCH: i32 = 0;
+
 /// Reads a request of a version.
 pub(super) fn read<T: Request>(body: Bytes, version: i16) -> Result<T, RequestError> {
     milena_protocol::decode_request(body, version)

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use super::{Answer, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{GROUP_ID_NOT_FOUND, GROUP_SUBSCRIBED_TO_TOPIC, NONE},
+    group::{GROUP_ID_NOT_FOUND, GROUP_SUBSCRIBED_TO_TOPIC, NONE, UNKNOWN_TOPIC_OR_PARTITION},
 };
 
 pub(super) fn answer(
@@ -35,9 +35,14 @@ pub(super) fn answer(
     let mut gone = Vec::new();
     let topics = request.topics.into_iter().map(|topic| {
         let one = |partition: kafka_protocol::messages::offset_delete_request::OffsetDeleteRequestPartition| {
-            gone.push((topic.name.to_string(), partition.partition_index));
+            let index = partition.partition_index;
+            let known = shared.store.partition(&topic.name, index).is_some();
+            let error = if known { error } else { UNKNOWN_TOPIC_OR_PARTITION };
+            if error == NONE {
+                gone.push((topic.name.to_string(), index));
+            }
             OffsetDeleteResponsePartition::default()
-                .with_partition_index(partition.partition_index)
+                .with_partition_index(index)
                 .with_error_code(error)
         };
         let partitions = topic.partitions.into_iter().map(one).collect();

@@ -8,10 +8,10 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, LEADER_EPOCH, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{NONE, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_OR_PARTITION},
+    group::{NONE, UNKNOWN_LEADER_EPOCH, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_OR_PARTITION},
 };
 
 pub(super) fn answer(
@@ -29,6 +29,12 @@ pub(super) fn answer(
                     .with_leader_epoch(-1)
                     .with_end_offset(-1);
             };
+            if wanted.current_leader_epoch > LEADER_EPOCH {
+                return end
+                    .with_error_code(UNKNOWN_LEADER_EPOCH)
+                    .with_leader_epoch(-1)
+                    .with_end_offset(-1);
+            }
             match log.high_watermark() {
                 Ok(offset) if wanted.leader_epoch == 0 => end
                     .with_error_code(NONE)

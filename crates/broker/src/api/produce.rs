@@ -89,15 +89,15 @@ fn append(
     index: i32,
     records: Bytes,
 ) -> PartitionProduceResponse {
+    if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
+        return refused(INVALID_TOPIC_EXCEPTION, None);
+    }
     let Some(topic) = shared.store.topic(name) else {
         return refused(UNKNOWN_TOPIC_OR_PARTITION, None);
     };
     let Some(log) = topic.partition(index) else {
         return refused(UNKNOWN_TOPIC_OR_PARTITION, None);
     };
-    if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
-        return refused(INVALID_TOPIC_EXCEPTION, None);
-    }
     let transaction = BatchHeader::parse(&records)
         .ok()
         .filter(BatchHeader::is_transactional);

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use super::{Answer, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{CommittedOffset, NONE, OFFSETS_TOPIC},
+    group::{CommittedOffset, INVALID_PRODUCER_EPOCH, NONE, OFFSETS_TOPIC, PRODUCER_FENCED},
 };
 
 pub(super) fn answer(
@@ -55,7 +55,11 @@ pub(super) fn answer(
         error = shared
             .transactions
             .within(id, producer, epoch, OFFSETS_TOPIC, 0, commit)
-            .unwrap_or_else(|error| error.0);
+            .unwrap_or_else(|error| match error.0 {
+                // Producers know the older code here: the group's, not the coordinator's.
+                PRODUCER_FENCED => INVALID_PRODUCER_EPOCH,
+                code => code,
+            });
     }
     let topics = request.topics.into_iter().map(|topic| {
         let one = |at: &kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition| {

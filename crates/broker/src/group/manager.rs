@@ -137,6 +137,9 @@ impl Groups {
         // A group that never had members takes commits of nobody (offsets set by tools, `assign` mode).
         let missing = if generation < 0 {
             NONE
+        } else if lock(&self.offsets).committed.contains_key(group) {
+            // It is known by its offsets, and has no members.
+            UNKNOWN_MEMBER_ID
         } else {
             ILLEGAL_GENERATION
         };
@@ -153,6 +156,11 @@ impl Groups {
         producer: Option<(i64, i16)>,
         offsets: Vec<(Partition, CommittedOffset)>,
     ) -> i16 {
+        // A group stays when its last offset is deleted.
+        let fresh = || GroupState::new(self.initial_delay);
+        let mut groups = lock(&self.groups);
+        groups.entry(group.to_owned()).or_insert_with(fresh);
+        drop(groups);
         let changes = offsets
             .into_iter()
             .map(|(tp, offset)| (group.to_owned(), tp, Some(offset)));
@@ -219,7 +227,11 @@ impl Groups {
             return Some(Description {
                 state: state.state_name(),
                 protocol_type: state.protocol_type().to_owned(),
-                protocol: state.protocol().to_owned(),
+                protocol: if state.is_stable() {
+                    state.protocol().to_owned()
+                } else {
+                    String::new()
+                },
                 members: state.describe(),
             });
         }

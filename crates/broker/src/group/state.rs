@@ -28,6 +28,8 @@ pub(crate) struct Join {
     pub(crate) protocols: Vec<(String, Bytes)>,
     /// Whether the client can take MEMBER_ID_REQUIRED (JoinGroup v4 and later).
     pub(crate) requires_known_id: bool,
+    /// Whether the client can be told to assign nothing (JoinGroup v9 and later).
+    pub(crate) skips_assignment: bool,
     /// The id to give when the member has none.
     pub(crate) fresh_id: String,
 }
@@ -40,6 +42,8 @@ pub(crate) struct JoinAnswer {
     pub(crate) protocol_type: Option<String>,
     pub(crate) protocol: Option<String>,
     pub(crate) leader: String,
+    /// The leader is to assign nothing: what was assigned stays (KIP-814).
+    pub(crate) skip_assignment: bool,
     pub(crate) member_id: String,
     pub(crate) members: Vec<(String, Option<String>, Bytes)>,
 }
@@ -143,8 +147,12 @@ impl GroupState {
         self.protocol.as_deref().unwrap_or_default()
     }
 
+    pub(crate) fn is_stable(&self) -> bool {
+        self.phase == Phase::Stable
+    }
+
     pub(crate) fn describe(&self) -> Vec<MemberDescription> {
-        let stable = self.phase == Phase::Stable;
+        let stable = self.is_stable();
         let one = |(id, member): (&String, &Member)| MemberDescription {
             id: id.clone(),
             instance_id: member.instance_id.clone(),
@@ -174,6 +182,7 @@ impl GroupState {
         if !self.fits(&join) {
             return refuse(answer, INCONSISTENT_GROUP_PROTOCOL, &join.member_id);
         }
+        let mut former = None;
         if let Some(instance) = &join.instance_id
             && let Some(known) = self.static_member(instance)
         {
@@ -181,6 +190,7 @@ impl GroupState {
                 // KIP-345: the same instance came back; it takes the place of its former self.
                 self.replace(&known, &join.fresh_id);
                 join.member_id = join.fresh_id.clone();
+                former = Some(known);
             } else if known != join.member_id {
                 return refuse(answer, FENCED_INSTANCE_ID, &join.member_id);
             }
@@ -197,10 +207,17 @@ impl GroupState {
         {
             return refuse(answer, UNKNOWN_MEMBER_ID, &join.member_id);
         }
-        self.admit(now, join, answer);
+        self.admit(now, join, former, answer);
     }
 
-    fn admit(&mut self, now: Instant, join: Join, answer: oneshot::Sender<JoinAnswer>) {
+    /// `former`: the id that a static member had before it came back.
+    fn admit(
+        &mut self,
+        now: Instant,
+        join: Join,
+        former: Option<String>,
+        answer: oneshot::Sender<JoinAnswer>,
+    ) {
         let id = join.member_id.clone();
         let known = self.members.get(&id);
         let unchanged = known.is_some_and(|member| member.protocols == join.protocols);
@@ -213,9 +230,15 @@ impl GroupState {
             let _ = answer.send(again);
             return;
         }
-        if unchanged && !leads && self.phase == Phase::Stable {
+        if unchanged && (!leads || former.is_some()) && self.phase == Phase::Stable {
             self.heard(&id, now);
-            let again = self.join_answer(&id);
+            let mut again = self.join_answer(&id);
+            match former {
+                Some(_) if leads && join.skips_assignment => again.skip_assignment = true,
+                // It cannot be told so, and does not take itself for the leader.
+                Some(former) if leads => (again.leader, again.members) = (former, Vec::new()),
+                _ => {}
+            }
             let _ = answer.send(again);
             return;
         }
@@ -358,6 +381,7 @@ impl GroupState {
             protocol_type: self.protocol_type.clone(),
             protocol: self.protocol.clone(),
             leader,
+            skip_assignment: false,
             member_id: id.to_owned(),
             members,
         }
@@ -603,10 +627,10 @@ impl GroupState {
     }
 
     fn check(&self, member_id: &str, instance_id: Option<&str>, generation: i32) -> Option<i16> {
-        if let Some(known) = instance_id.and_then(|instance| self.static_member(instance))
-            && known != member_id
-        {
-            return Some(FENCED_INSTANCE_ID);
+        match instance_id.map(|instance| self.static_member(instance)) {
+            Some(None) => return Some(UNKNOWN_MEMBER_ID),
+            Some(Some(known)) if known != member_id => return Some(FENCED_INSTANCE_ID),
+            _ => {}
         }
         if !self.members.contains_key(member_id) {
             return Some(UNKNOWN_MEMBER_ID);

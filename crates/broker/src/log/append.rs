@@ -104,6 +104,8 @@ impl AppendError {
     #[must_use]
     pub fn code(&self) -> i16 {
         match self {
+            // Bytes that no producer would frame so are an invalid record, others have suffered on the way.
+            AppendError::CorruptMessage(BatchError::Truncated { .. } | BatchError::Counts(_)) => 87,
             AppendError::CorruptMessage(_) => 2,
             AppendError::MessageTooLarge { .. } => 10,
             AppendError::RecordListTooLarge { .. } => 18,

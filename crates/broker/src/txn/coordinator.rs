@@ -47,6 +47,16 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    /// Every phase.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Ongoing,
+        Self::PrepareCommit,
+        Self::PrepareAbort,
+        Self::CompleteCommit,
+        Self::CompleteAbort,
+    ];
+
     pub(crate) fn number(self) -> i8 {
         match self {
             Self::Empty => 0,
@@ -59,16 +69,7 @@ impl Phase {
     }
 
     pub(crate) fn from_number(number: i8) -> Option<Self> {
-        [
-            Self::Empty,
-            Self::Ongoing,
-            Self::PrepareCommit,
-            Self::PrepareAbort,
-            Self::CompleteCommit,
-            Self::CompleteAbort,
-        ]
-        .into_iter()
-        .find(|phase| phase.number() == number)
+        Self::ALL.into_iter().find(|phase| phase.number() == number)
     }
 
     /// Whether the end is decided and its markers are being written.
@@ -150,6 +151,9 @@ impl Transactions {
             return Ok((fresh, 0));
         };
         if id.is_empty() {
+            return Err(TxnError(INVALID_REQUEST));
+        }
+        if (init.producer_id < 0) != (init.epoch < 0) {
             return Err(TxnError(INVALID_REQUEST));
         }
         if init.timeout_ms <= 0 || init.timeout_ms > TIMEOUT_MAX_MS {

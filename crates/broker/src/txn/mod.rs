@@ -7,4 +7,4 @@ mod codec;
 mod coordinator;
 mod producer_ids;
 
-pub(crate) use coordinator::{InitProducer, Listing, Transactions};
+pub(crate) use coordinator::{InitProducer, Listing, Phase, Transactions};

@@ -3,10 +3,10 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        ApiKey, CreateTopicsRequest, CreateTopicsResponse, InitProducerIdRequest,
-        InitProducerIdResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-        OffsetFetchResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
-        TopicName,
+        ApiKey, CreateTopicsRequest, CreateTopicsResponse, FindCoordinatorRequest,
+        FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse,
+        OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+        ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader, TopicName,
         create_topics_request::CreatableTopic,
         offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
         offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics},
@@ -109,6 +109,21 @@ impl Client {
         answer.topics[0].error_code
     }
 
+    /// Waits until there is a coordinator for groups (0) or transactions (1).
+    pub(crate) async fn coordinator(&mut self, kind: i8) {
+        let request = FindCoordinatorRequest::default()
+            .with_key_type(kind)
+            .with_coordinator_keys(vec![text("any")]);
+        loop {
+            let answer: FindCoordinatorResponse =
+                self.call(ApiKey::FindCoordinator, 4, &request).await;
+            if answer.coordinators[0].error_code == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
     /// Gives error, producer id and epoch.
     pub(crate) async fn init(
         &mut self,
@@ -146,7 +161,7 @@ impl Client {
             producer_id: producer.0,
             producer_epoch: producer.1,
             timestamp_type: TimestampType::Creation,
-            offset: i64::from(sequence.max(0)),
+            offset: 0,
             sequence,
             timestamp: 1_700_000_000_000,
             key: None,
