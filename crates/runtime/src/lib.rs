@@ -4,5 +4,6 @@
 //! `milena-kafka`) and no HTTP server (that is `milena-rest`).
 
 pub mod group_net;
+pub mod lease;
 pub mod task;
 pub mod worker;

@@ -179,6 +179,45 @@ impl ClusterSnapshot {
         }
     }
 
+    /// Everything that is known, as records that a new topic would have to hold.
+    #[must_use]
+    pub fn records(&self) -> Vec<ConfigRecord> {
+        let mut records = Vec::new();
+        for (name, entry) in &self.connectors {
+            records.push(ConfigRecord::Connector {
+                name: name.clone(),
+                config: Some((*entry.config).clone()),
+            });
+            if let Some(state) = self.targets.get(name) {
+                let (name, state) = (name.clone(), Some(*state));
+                records.push(ConfigRecord::Target { name, state });
+            }
+            if entry.inconsistent || entry.applied.is_none() {
+                continue;
+            }
+            let tasks = entry.tasks.range(..entry.task_count);
+            records.extend(tasks.map(|(task, config)| ConfigRecord::Task {
+                id: name.task(*task),
+                config: (**config).clone(),
+            }));
+            records.push(ConfigRecord::Commit {
+                name: name.clone(),
+                tasks: Some(entry.task_count),
+            });
+        }
+        let counts = self.recorded_counts.iter();
+        records.extend(
+            counts
+                .filter(|(name, _)| !self.pending_fencing.contains(*name))
+                .map(|(name, tasks)| ConfigRecord::TaskCount {
+                    name: name.clone(),
+                    tasks: *tasks,
+                }),
+        );
+        records.extend(self.session_key.clone().map(ConfigRecord::SessionKey));
+        records
+    }
+
     /// Takes up one record of the topic; answers what it changed, nothing while loading.
     ///
     /// # Errors

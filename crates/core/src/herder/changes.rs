@@ -1,14 +1,28 @@
 //! What follows from records of the config topic (spec `distributed.md` 2.9): only what a change names is touched.
 
 use super::{
-    DistributedHerder, HerderEffect, Sink, TopicRecord, local::Restart, statuses::StatusCheck,
+    DistributedHerder, HerderEffect, Sink, TopicRecord,
+    local::Restart,
+    ops::{Finish, Op},
+    statuses::StatusCheck,
 };
-use crate::{Now, cluster::ClusterChange};
+use crate::{
+    Now,
+    cluster::{ClusterChange, ClusterSnapshot},
+};
 
 impl DistributedHerder {
     /// Takes up records of the config topic.
     pub(super) fn config_records(&mut self, now: Now, records: &[TopicRecord], out: &mut Sink) {
         let mut rebalance = None;
+        if self.is_ready()
+            && records
+                .first()
+                .is_some_and(|first| first.offset < self.cluster.offset())
+        {
+            self.config_topic_recreated(out);
+        }
+        let before = self.recreated.then(|| self.cluster.clone());
         for record in records {
             let applied = self.cluster.apply(
                 record.offset,
@@ -17,6 +31,10 @@ impl DistributedHerder {
             );
             match applied {
                 Ok(None) => {}
+                Ok(Some(change))
+                    if before
+                        .as_ref()
+                        .is_some_and(|old| self.is_known(old, &change)) => {}
                 Ok(Some(change)) => rebalance = self.changed(change, out).or(rebalance),
                 Err(error) => out.push(HerderEffect::Warn(format!("config topic: {error}"))),
             }
@@ -25,6 +43,42 @@ impl DistributedHerder {
         if let Some(reason) = rebalance {
             self.statuses_to_check = StatusCheck::All;
             self.rejoin(now, reason, out);
+        }
+    }
+
+    /// The topic begins anew: somebody deleted it, or it lost its end. Nothing that runs is stopped for that; the leader
+    /// writes down again what was in it, or the next worker that starts would know nothing.
+    fn config_topic_recreated(&mut self, out: &mut Sink) {
+        self.recreated = true;
+        out.push(HerderEffect::Warn(
+            "the config topic begins anew: it was deleted or truncated while the cluster ran; its leader writes the \
+             known configurations into it again"
+                .to_owned(),
+        ));
+        if self.group.is_leader() {
+            self.ops.push_own(Op::write(
+                self.cluster.records(),
+                Finish::Restored,
+                "the known configurations could not be written into the new config topic",
+                "writing the known configurations into the new config topic".to_owned(),
+            ));
+        }
+    }
+
+    /// In a topic that began anew a record may say what is known already: nothing follows from it.
+    fn is_known(&self, old: &ClusterSnapshot, change: &ClusterChange) -> bool {
+        match change {
+            ClusterChange::Connector { name, .. } => {
+                old.config(name.as_str()) == self.cluster.config(name.as_str())
+            }
+            ClusterChange::Tasks { name, .. } => {
+                let (old, new) = (
+                    old.task_configs(name.as_str()),
+                    self.cluster.task_configs(name.as_str()),
+                );
+                !new.is_empty() && old == new
+            }
+            _ => false,
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     reconfigure::Reconfigurations,
     requests::PatchUnderValidation,
     session::SessionKeys,
-    statuses::StatusCheck,
+    statuses::{Announced, StatusCheck},
 };
 use crate::{
     ConnectorName, Now, Token, WallClock,
@@ -68,6 +68,10 @@ pub struct DistributedHerder {
     pub(super) settle_waiters: Vec<(RequestId, ConnectorName)>,
     pub(super) patches: BTreeMap<Token, PatchUnderValidation>,
     pub(super) healing: Healing,
+    /// The config topic began anew while this worker ran.
+    pub(super) recreated: bool,
+    /// What was last written of what is alive here.
+    pub(super) announced: Announced,
     /// Something changed that may leave statuses behind.
     pub(super) statuses_to_check: StatusCheck,
     wall: WallClock,
@@ -102,6 +106,8 @@ impl DistributedHerder {
             settle_waiters: Vec::new(),
             patches: BTreeMap::new(),
             healing: Healing::default(),
+            recreated: false,
+            announced: Announced::default(),
             statuses_to_check: StatusCheck::default(),
             wall: WallClock::default(),
         }
@@ -119,6 +125,7 @@ impl DistributedHerder {
             HerderInput::StatusRecords(records) => {
                 for record in records {
                     let (key, value) = (record.key.as_deref(), record.value.as_deref());
+                    self.assert_status(key, value, out);
                     if let Some(name) = self.statuses.apply(key, value) {
                         self.statuses_to_check.add(name);
                     }

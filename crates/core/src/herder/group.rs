@@ -73,6 +73,11 @@ impl Group {
         (!held.leader_url.is_empty()).then(|| held.leader_url.clone())
     }
 
+    /// An address that two workers advertise; known to the leader only.
+    pub(super) fn shared_url(&self) -> Option<&str> {
+        self.inner.leader_state().shared_url()
+    }
+
     /// The advertised URL of the worker that runs a connector; known to the leader only.
     pub(super) fn connector_owner(&self, name: &ConnectorName) -> Option<String> {
         let url = self.inner.leader_state().connector_url(name)?;

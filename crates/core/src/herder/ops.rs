@@ -47,6 +47,8 @@ pub(super) enum Finish {
     Fenced { name: ConnectorName },
     /// A session key was distributed.
     SessionKey,
+    /// A config topic that began anew holds again what it should.
+    Restored,
 }
 
 /// A change with its end.
@@ -249,6 +251,9 @@ impl DistributedHerder {
             }
             Finish::Fenced { name } => self.fencing_over(&name, Ok(()), out),
             Finish::SessionKey => self.session.written(),
+            Finish::Restored => out.push(HerderEffect::Note(
+                "the config topic holds the known configurations again".to_owned(),
+            )),
         }
     }
 
@@ -261,6 +266,7 @@ impl DistributedHerder {
             Finish::TaskConfigs { id: None, name } => self.reconfigure_failed(&name.clone()),
             Finish::Fenced { name } => self.fencing_over(&name.clone(), Err(error), out),
             Finish::SessionKey => self.session.failed(),
+            Finish::Restored => out.push(HerderEffect::Warn(format!("{}: {error}", op.failure))),
         }
     }
 }

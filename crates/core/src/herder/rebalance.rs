@@ -118,6 +118,12 @@ impl DistributedHerder {
             assigned.assignment.assigned.tasks.len(),
             assigned.assignment.revoked.len(),
         )));
+        if let Some(url) = self.group.shared_url() {
+            out.push(HerderEffect::Warn(format!(
+                "two workers of the group advertise {url}: requests to one of them reach the other, and statuses cannot \
+                 tell them apart; set rest.advertised.host.name and rest.advertised.port of each worker"
+            )));
+        }
         let delay = assigned.assignment.delay;
         self.appointment = (!delay.is_zero()).then(|| now + delay);
         self.leadership_changed();

@@ -1,6 +1,6 @@
 //! Statuses that this worker writes, and the leader's clearing away of those of vanished connectors and tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DistributedHerder, HerderEffect, Sink};
 use crate::{
@@ -39,6 +39,13 @@ impl StatusWrite {
     }
 }
 
+/// The statuses of what is alive on this worker, as it wrote them.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    connectors: BTreeMap<ConnectorName, StatusValue>,
+    tasks: BTreeMap<TaskId, StatusValue>,
+}
+
 /// Which connectors may have left statuses behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StatusCheck {
@@ -69,6 +76,13 @@ impl DistributedHerder {
         write: StatusWrite,
         out: &mut Sink,
     ) {
+        match write.is_safe_put() {
+            true => self.announced.connectors.remove(name),
+            false => {
+                let status = self.status_value(write.clone());
+                self.announced.connectors.insert(name.clone(), status)
+            }
+        };
         let (worker, generation) = (&self.settings.worker_id, self.group.generation());
         let safe = self
             .statuses
@@ -84,12 +98,52 @@ impl DistributedHerder {
     }
 
     pub(super) fn write_task_status(&mut self, id: &TaskId, write: StatusWrite, out: &mut Sink) {
+        match write.is_safe_put() {
+            true => self.announced.tasks.remove(id),
+            false => {
+                let status = self.status_value(write.clone());
+                self.announced.tasks.insert(id.clone(), status)
+            }
+        };
         let (worker, generation) = (&self.settings.worker_id, self.group.generation());
         let safe = self.statuses.is_safe_for_task(id, worker, generation);
         if safe || !write.is_safe_put() {
             let status = Some(self.status_value(write));
             let id = id.clone();
             out.push(HerderEffect::WriteStatus(StatusRecord::Task { id, status }));
+        }
+    }
+
+    /// A worker that lost its place without knowing it (it stood still) says UNASSIGNED of what runs here by now. The
+    /// topic keeps its last record, so the owner has the last word (`StatusIsTrue`).
+    pub(super) fn assert_status(&self, key: Option<&[u8]>, value: Option<&[u8]>, out: &mut Sink) {
+        let again = match StatusRecord::decode(key, value) {
+            Some(StatusRecord::Connector {
+                name,
+                status: Some(said),
+            }) if self.local.owns_connector(name.as_str()) => {
+                let ours = self.announced.connectors.get(&name);
+                let ours = ours.filter(|ours| is_outdated(&said, ours)).cloned();
+                ours.map(|ours| StatusRecord::Connector {
+                    name,
+                    status: Some(ours),
+                })
+            }
+            Some(StatusRecord::Task {
+                id,
+                status: Some(said),
+            }) if self.local.owns_task(&id) => {
+                let ours = self.announced.tasks.get(&id);
+                let ours = ours.filter(|ours| is_outdated(&said, ours)).cloned();
+                ours.map(|ours| StatusRecord::Task {
+                    id,
+                    status: Some(ours),
+                })
+            }
+            _ => None,
+        };
+        if let Some(again) = again {
+            out.push(HerderEffect::WriteStatus(again));
         }
     }
 
@@ -157,4 +211,11 @@ impl DistributedHerder {
             }));
         }
     }
+}
+
+/// Whether what another worker said is older than what the owner says.
+fn is_outdated(said: &StatusValue, ours: &StatusValue) -> bool {
+    said.worker_id != ours.worker_id
+        && said.state == StatusState::Unassigned
+        && said.generation <= ours.generation
 }

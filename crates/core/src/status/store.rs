@@ -104,7 +104,9 @@ impl StatusSnapshot {
                 if status.is_none() {
                     entry.tasks.clear();
                 }
-                entry.connector = status;
+                if !is_stale(entry.connector.as_ref(), status.as_ref()) {
+                    entry.connector = status;
+                }
                 self.forget_if_empty(&name);
             }
             StatusRecord::Task { id, status } => self.take_up_task(&id, status),
@@ -129,16 +131,7 @@ impl StatusSnapshot {
             self.forget_if_empty(&id.connector);
             return;
         };
-        // A former owner's late UNASSIGNED must not hide that the new owner runs the task.
-        let is_stale = status.state == StatusState::Unassigned
-            && self.task(id).is_some_and(|known| {
-                // Within one generation the owner itself writes UNASSIGNED after RUNNING: that one counts.
-                let newer = known.generation > status.generation;
-                let same = known.generation == status.generation;
-                known.state == StatusState::Running
-                    && (newer || same && known.worker_id != status.worker_id)
-            });
-        if !is_stale {
+        if !is_stale(self.task(id), Some(&status)) {
             let entry = self.connectors.entry(id.connector.clone()).or_default();
             entry.tasks.insert(id.task, status);
         }
@@ -152,6 +145,19 @@ impl StatusSnapshot {
             self.connectors.remove(name);
         }
     }
+}
+
+/// A former owner's late UNASSIGNED must not hide that the new owner runs it.
+fn is_stale(known: Option<&StatusValue>, status: Option<&StatusValue>) -> bool {
+    let (Some(known), Some(status)) = (known, status) else {
+        return false;
+    };
+    // Within one generation the owner itself writes UNASSIGNED after RUNNING: that one counts.
+    let newer = known.generation > status.generation;
+    let same = known.generation == status.generation;
+    status.state == StatusState::Unassigned
+        && known.state == StatusState::Running
+        && (newer || same && known.worker_id != status.worker_id)
 }
 
 fn is_safe(known: Option<&StatusValue>, worker_id: &str, generation: i32) -> bool {

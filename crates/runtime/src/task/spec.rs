@@ -10,6 +10,7 @@ use milena_kafka::ports::KafkaClients;
 use milena_registry::Registry;
 
 use super::{SourceOffsets, metrics::TaskMetricsBook};
+use crate::lease::Lease;
 
 /// What a task should do. A stopped connector has no tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct TaskWorld {
     pub exactly_once: ExactlyOnce,
     /// The committed source offsets.
     pub offsets: Arc<dyn SourceOffsets>,
+    /// Until when tasks may act.
+    pub lease: Arc<Lease>,
     /// Where tasks count what they do.
     pub metrics: Arc<TaskMetricsBook>,
 }

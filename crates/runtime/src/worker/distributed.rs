@@ -1,7 +1,10 @@
 //! Starts a distributed worker: settings, cluster, actor at once; topics and group in the background, so that REST
 //! can answer while they are read (spec `rest-and-config.md` 13.13).
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use milena_config::Props;
@@ -14,7 +17,7 @@ use milena_kafka::ports::{Admin, ClientProps, InRecord, KafkaClients};
 use milena_registry::Registry;
 use milena_rest_model::{LeaderPort, PluginPort};
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     DistributedSettings, LoggerLevels, Resolver, StartError, WorkerHandle,
@@ -33,11 +36,14 @@ use super::{
 };
 use crate::{
     group_net::GroupNet,
+    lease::Lease,
     task::{ExactlyOnce, TaskMetricsBook, TaskWorld},
 };
 
 /// News that may wait for the actor; hosts wait when it is full.
 pub(super) const NEWS: usize = 4096;
+/// How long the cluster is asked before the log says that it does not answer.
+const ASK_FOR: Duration = Duration::from_secs(5);
 /// Answers of the network that may wait.
 const NETWORK: usize = 64;
 
@@ -63,17 +69,18 @@ pub struct WorkerDeps {
 pub struct DistributedWorker;
 
 impl DistributedWorker {
-    /// Starts a worker; resolves when the cluster was reached. Reading the topics and joining the group go on.
+    /// Starts a worker. Reaching the cluster, reading the topics and joining the group go on: a cluster that is away is
+    /// waited for.
     ///
     /// # Errors
-    /// A setting does not fit or the cluster cannot be reached. Later failures come by [`WorkerHandle::failed`].
+    /// A setting does not fit. Later failures come by [`WorkerHandle::failed`].
     pub async fn start(deps: WorkerDeps) -> Result<WorkerHandle, StartError> {
         let settings = DistributedSettings::parse(&deps.props)?;
         let resolver = Resolver::new(&deps.props, &deps.registry)?;
         let admin_props = client_props::base(&deps.props, &settings.client_id_of("shared-admin"));
         let admin = deps.clients.admin(&admin_props).await;
         let admin = admin.map_err(StartError::Client)?;
-        let cluster_id = admin.cluster_id().await.map_err(StartError::Cluster)?;
+        let cluster_id = Arc::new(OnceLock::new());
 
         let offsets = Arc::new(KafkaOffsets {
             topic: settings.offset_topic.name.as_str().into(),
@@ -98,6 +105,7 @@ impl DistributedWorker {
                     _ => ExactlyOnce::Off,
                 },
                 offsets: Arc::clone(&offsets) as _,
+                lease: Arc::new(Lease::since(Instant::now())),
                 metrics: Arc::clone(&metrics),
             }),
             graceful_stop: settings.common.graceful_stop,
@@ -119,7 +127,7 @@ impl DistributedWorker {
             client: client.clone(),
             plugins: Arc::clone(&deps.plugins),
             hosts: Arc::clone(&hosts),
-            cluster_id: Some(cluster_id.clone()),
+            cluster_id: Arc::clone(&cluster_id),
             offsets: Arc::clone(&offsets) as _,
             standalone: false,
         });
@@ -130,6 +138,7 @@ impl DistributedWorker {
             hosts,
             offsets,
             signing_key,
+            cluster_id: Arc::clone(&cluster_id),
         };
         tokio::spawn(async move {
             match opening.open().await {
@@ -143,7 +152,7 @@ impl DistributedWorker {
         });
         Ok(WorkerHandle {
             client,
-            cluster_id: Some(cluster_id),
+            cluster_id,
             actor,
             failure,
             metrics,
@@ -166,10 +175,33 @@ struct Opening {
     hosts: Arc<Hosts>,
     offsets: Arc<KafkaOffsets>,
     signing_key: watch::Receiver<Option<SessionKey>>,
+    cluster_id: Arc<OnceLock<String>>,
 }
 
 impl Opening {
+    /// Waits for the cluster and says so; ends with an error that waiting does not mend.
+    async fn reach_cluster(&self) -> Result<(), StartError> {
+        loop {
+            let asked = tokio::time::timeout(ASK_FOR, self.admin.cluster_id()).await;
+            let error = match asked {
+                Ok(Ok(id)) => {
+                    // Set once: this is the only place.
+                    let _ = self.cluster_id.set(id);
+                    return Ok(());
+                }
+                Ok(Err(error)) if !error.is_retriable() => return Err(StartError::Cluster(error)),
+                Ok(Err(error)) => error.message,
+                Err(_) => format!("no answer within {} s", ASK_FOR.as_secs()),
+            };
+            warn!(
+                bootstrap = self.deps.props.get("bootstrap.servers"),
+                error, "the cluster cannot be reached yet; waiting for it"
+            );
+        }
+    }
+
     async fn open(self) -> Result<KafkaSurroundings, StartError> {
+        self.reach_cluster().await?;
         let settings = &self.settings;
         let topics = [
             &settings.offset_topic,

@@ -1,6 +1,9 @@
 //! The handle of a running worker, and the way to ask its herder.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use milena_api::ConnectError;
 use milena_core::herder::{Answer, Request, RequestError};
@@ -88,7 +91,7 @@ impl HerderClient {
 /// A running worker. Dropping it does not stop it; [`WorkerHandle::stop`] does.
 pub struct WorkerHandle {
     pub(super) client: HerderClient,
-    pub(super) cluster_id: Option<String>,
+    pub(super) cluster_id: Arc<OnceLock<String>>,
     pub(super) actor: JoinHandle<()>,
     pub(super) failure: watch::Receiver<Option<Arc<StartError>>>,
     pub(super) metrics: Arc<TaskMetricsBook>,
@@ -108,10 +111,10 @@ impl WorkerHandle {
         Arc::clone(&self.port) as _
     }
 
-    /// The id of the Kafka cluster.
+    /// The id of the Kafka cluster; `None` until it was reached.
     #[must_use]
     pub fn cluster_id(&self) -> Option<&str> {
-        self.cluster_id.as_deref()
+        self.cluster_id.get().map(String::as_str)
     }
 
     /// What the tasks of this worker count.

@@ -1,6 +1,6 @@
 //! Answers the REST layer: requests in its words to the herder, answers back (`HerderPort`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -27,7 +27,8 @@ pub struct WorkerPort {
     pub(super) client: HerderClient,
     pub(super) plugins: Arc<dyn PluginPort>,
     pub(super) hosts: Arc<Hosts>,
-    pub(super) cluster_id: Option<String>,
+    /// Set once the cluster was reached.
+    pub(super) cluster_id: Arc<OnceLock<String>>,
     pub(super) offsets: Arc<dyn OffsetBook>,
     /// In standalone mode a change is answered when all that follows from it is done.
     pub(super) standalone: bool,
@@ -192,7 +193,7 @@ impl HerderPort for WorkerPort {
         ServerInfo {
             version: KAFKA_VERSION.to_owned(),
             commit: KAFKA_COMMIT.to_owned(),
-            kafka_cluster_id: self.cluster_id.clone(),
+            kafka_cluster_id: self.cluster_id.get().cloned(),
         }
     }
 

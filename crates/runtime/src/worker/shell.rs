@@ -90,9 +90,9 @@ impl<S: Surroundings> Shell<S> {
         let (glimpse, seen) = watch::channel(Glimpse::default());
         let shell = Self {
             herder,
-            hosts,
             surroundings: None,
-            origin: Instant::now(),
+            origin: hosts.world.lease.origin(),
+            hosts,
             glimpse,
             session_key,
             connectors: BTreeMap::new(),
@@ -193,6 +193,8 @@ impl<S: Surroundings> Shell<S> {
             input,
             &mut effects,
         );
+        let until = self.herder.fence_at().map(|at| at.elapsed());
+        self.hosts.world.lease.set(until);
         for effect in effects {
             self.execute(effect);
         }

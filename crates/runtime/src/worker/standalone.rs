@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use milena_core::{
@@ -22,7 +22,10 @@ use super::{
     port::WorkerPort,
     shell::Shell,
 };
-use crate::task::{ExactlyOnce, TaskMetricsBook, TaskWorld};
+use crate::{
+    lease::Lease,
+    task::{ExactlyOnce, TaskMetricsBook, TaskWorld},
+};
 
 const OFFSET_FILE: &str = "offset.storage.file.filename";
 
@@ -46,6 +49,7 @@ impl StandaloneWorker {
         let admin = deps.clients.admin(&admin_props).await;
         let admin = admin.map_err(StartError::Client)?;
         let cluster_id = admin.cluster_id().await.map_err(StartError::Cluster)?;
+        let cluster_id = Arc::new(OnceLock::from(cluster_id));
 
         let metrics = Arc::new(TaskMetricsBook::default());
         let (news, received) = mpsc::channel(NEWS);
@@ -62,6 +66,7 @@ impl StandaloneWorker {
                 topic_creation: common.topic_creation,
                 exactly_once: ExactlyOnce::Off,
                 offsets: Arc::clone(&offsets) as _,
+                lease: Arc::new(Lease::since(Instant::now())),
                 metrics: Arc::clone(&metrics),
             }),
             graceful_stop: common.graceful_stop,
@@ -79,7 +84,7 @@ impl StandaloneWorker {
             client: client.clone(),
             plugins: Arc::clone(&deps.plugins),
             hosts: Arc::clone(&hosts),
-            cluster_id: Some(cluster_id.clone()),
+            cluster_id: Arc::clone(&cluster_id),
             offsets,
             standalone: true,
         });
@@ -91,7 +96,7 @@ impl StandaloneWorker {
         let (_, failure) = watch::channel(None);
         Ok(WorkerHandle {
             client,
-            cluster_id: Some(cluster_id),
+            cluster_id,
             actor,
             failure,
             metrics,

@@ -74,6 +74,14 @@ impl LeaderState {
         self.urls.get(member).map(String::as_str)
     }
 
+    /// An address that two members advertise, if there is one: requests to one of them reach the other.
+    #[must_use]
+    pub fn shared_url(&self) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        let mut urls = self.urls.values().map(String::as_str);
+        urls.find(|url| !seen.insert(*url))
+    }
+
     fn new(urls: BTreeMap<MemberId, String>, owners: &BTreeMap<MemberId, Work>) -> Self {
         let mut state = Self {
             urls,

@@ -114,6 +114,9 @@ impl Engine<'_> {
                 }
                 continue;
             }
+            if !super::may_act(self.running).await {
+                return Ok(());
+            }
             if self.in_flight.len() >= RECORDS_UNACKED_MAX {
                 self.wait_for_answer().await;
                 continue;
@@ -123,7 +126,10 @@ impl Engine<'_> {
             } else {
                 std::mem::take(&mut self.unsent)
             };
-            if !batch.is_empty() {
+            if !self.running.spec.world.lease.holds() {
+                // It was polled before the worker stood still: it waits until it is ours for certain.
+                self.unsent = batch;
+            } else if !batch.is_empty() {
                 self.send(batch).await?;
             }
         }
@@ -351,6 +357,10 @@ impl Engine<'_> {
     /// Begins to write what is committable; nothing to write counts as a commit.
     fn begin_commit(&mut self) {
         self.next_commit = Instant::now() + self.running.spec.world.offset_flush_interval;
+        if !self.running.spec.world.lease.holds() {
+            // Another worker may be at it: it must not be set back.
+            return;
+        }
         self.collect();
         if self.pending.is_empty() {
             self.tell_commit = true;

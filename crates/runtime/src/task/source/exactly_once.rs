@@ -161,12 +161,17 @@ impl Engine<'_> {
                 self.running.reports.send(TaskEvent::Resumed).await;
                 continue;
             }
+            if !super::may_act(self.running).await {
+                return Ok(());
+            }
             let batch = if self.unsent.is_empty() {
                 self.poll(task).await?
             } else {
                 std::mem::take(&mut self.unsent)
             };
-            if !batch.is_empty() {
+            if !self.running.spec.world.lease.holds() {
+                self.unsent = batch;
+            } else if !batch.is_empty() {
                 self.send(batch).await?;
             }
             self.take_acks().await;

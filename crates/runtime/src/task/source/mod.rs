@@ -48,6 +48,16 @@ pub(super) async fn paused(running: &mut Running) -> bool {
     }
 }
 
+/// Waits until the worker's session is certain; `false`: the task is to stop.
+pub(super) async fn may_act(running: &Running) -> bool {
+    let lease = &running.spec.world.lease;
+    lease.holds()
+        || tokio::select! {
+            () = lease.held() => true,
+            () = running.stopping.cancelled() => false,
+        }
+}
+
 /// Starts the task with its context.
 async fn start(running: &Running, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
     let spec = &running.spec;

@@ -1,0 +1,9 @@
+//! Clusters of real parts: worker processes, Apache Kafka, the Java worker; killed, paused, cut off.
+//!
+//! `MILENA_LONG=1` runs the long forms: pauses of a minute, outages of minutes.
+
+mod broker_away;
+mod internal_topics;
+mod mixed;
+mod three_workers;
+mod world;
