@@ -60,7 +60,7 @@ fn a_worker_waits_for_its_broker() {
         .unwrap();
         assert_eq!(status, 200, "{body}");
         assert_ne!(body["tasks"][0]["state"], "FAILED", "{body}");
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::park_timeout(Duration::from_millis(500));
     }
     kafka.restart().unwrap();
     let begun = Instant::now();

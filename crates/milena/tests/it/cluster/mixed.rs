@@ -233,24 +233,15 @@ fn with_kafka(test: &str, work: impl FnOnce(&str)) {
     }
 }
 
+/// In every protocol at the same time: most of it is waiting.
 #[test]
-fn a_group_with_java_eager() {
-    with_kafka("a_group_with_java_eager", |kafka| {
-        milena_first(kafka, "eager")
-    });
-}
-
-#[test]
-fn a_group_with_java_compatible() {
-    with_kafka("a_group_with_java_compatible", |kafka| {
-        milena_first(kafka, "compatible")
-    });
-}
-
-#[test]
-fn a_group_with_java_sessioned() {
-    with_kafka("a_group_with_java_sessioned", |kafka| {
-        milena_first(kafka, "sessioned")
+fn a_group_with_java_in_every_protocol() {
+    with_kafka("a_group_with_java_in_every_protocol", |kafka| {
+        std::thread::scope(|scope| {
+            for protocol in ["eager", "compatible", "sessioned"] {
+                scope.spawn(move || milena_first(kafka, protocol));
+            }
+        });
     });
 }
 

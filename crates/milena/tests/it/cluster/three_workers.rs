@@ -58,7 +58,7 @@ fn three_workers_survive_kill_pause_and_stop() {
     };
     until("lines arrive while one worker stands", || arrived("during"));
     if long() {
-        std::thread::sleep(Duration::from_secs(60).saturating_sub(begun.elapsed()));
+        std::thread::park_timeout(Duration::from_secs(60).saturating_sub(begun.elapsed()));
     }
     a.signal("-CONT");
     appended("awake");

@@ -75,7 +75,7 @@ pub(super) fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) ->
         }
         assert!(Instant::now() < deadline, "never: {what}");
         // Asking takes processor time that the workers need.
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
@@ -443,7 +443,7 @@ pub(super) fn balanced(url: &str, workers: &[&str], connectors: usize, tasks: us
             "never evenly on {workers:?}; last {last:?}; now {:?}",
             all()
         );
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 
