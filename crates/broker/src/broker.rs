@@ -11,8 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_rustls::TlsAcceptor;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,10 +19,10 @@ use crate::{
     clock::now_ms,
     config::BrokerConfig,
     group::Groups,
+    listener::Listener,
     log::{LogStore, OpenError, StoreOptions},
     net,
-    sasl::Realm,
-    tls::{self, TlsError},
+    tls::TlsError,
     txn::Transactions,
     watch::Appends,
 };
@@ -47,7 +46,10 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The listener cannot speak TLS.
+    /// Nobody could connect.
+    #[error("the broker has no listener")]
+    NoListener,
+    /// A listener cannot speak TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// State of the broker in its own topics cannot be read.
@@ -65,14 +67,11 @@ pub(crate) struct Shared {
     pub(crate) config: BrokerConfig,
     pub(crate) store: LogStore,
     pub(crate) cluster_id: String,
-    pub(crate) advertised: SocketAddr,
     pub(crate) appends: Appends,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) connections: AtomicUsize,
     pub(crate) next_member: AtomicI64,
-    pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) realm: Option<Arc<Realm>>,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -82,6 +81,8 @@ pub struct Broker;
 /// A broker that runs until it is shut down or dropped.
 pub struct RunningBroker {
     shared: Arc<Shared>,
+    first: Arc<Listener>,
+    addresses: Vec<(String, SocketAddr)>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -91,19 +92,17 @@ impl Broker {
     /// # Errors
     /// The directory cannot be used, the address is taken, or state cannot be read.
     pub async fn start(config: BrokerConfig) -> Result<RunningBroker, StartError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let realm = config.sasl.clone().map(|sasl| Arc::new(Realm::new(sasl)));
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            bound.push(Listener::bind(listener).await?);
+        }
+        let first = bound.first().map(|(listener, _)| Arc::clone(listener));
+        let first = first.ok_or(StartError::NoListener)?;
         let options = StoreOptions {
             defaults: config.log.clone(),
             ..StoreOptions::default()
         };
         let store = LogStore::open(&config.data_dir, options, now_ms())?;
-        let addr = config.listen;
-        let listener = TcpListener::bind(addr).await;
-        let listener = listener.map_err(|source| StartError::Listen { addr, source })?;
-        let advertised = listener
-            .local_addr()
-            .map_err(|source| StartError::Listen { addr, source })?;
         let dir = config.data_dir.clone();
         let state = |source| StartError::State {
             dir: dir.clone(),
@@ -115,14 +114,11 @@ impl Broker {
         let shared = Arc::new(Shared {
             store,
             cluster_id,
-            advertised,
             appends: Appends::default(),
             groups,
             transactions,
             connections: AtomicUsize::new(0),
             next_member: AtomicI64::new(1),
-            tls,
-            realm,
             stopping: CancellationToken::new(),
             config,
         });
@@ -131,26 +127,45 @@ impl Broker {
         if shared.config.abort_transactions_at_start {
             shared.transactions.abort_open(&shared, |_| true);
         }
-        let tasks = vec![
-            tokio::spawn(net::accept(Arc::clone(&shared), listener)),
+        let mut tasks = vec![
             tokio::spawn(coordinate(Arc::clone(&shared))),
             tokio::spawn(maintain(Arc::clone(&shared))),
         ];
-        Ok(RunningBroker { shared, tasks })
+        let mut addresses = Vec::new();
+        for (listener, socket) in bound {
+            addresses.push((listener.name.clone(), listener.local));
+            tasks.push(tokio::spawn(net::accept(
+                Arc::clone(&shared),
+                listener,
+                socket,
+            )));
+        }
+        Ok(RunningBroker {
+            shared,
+            first,
+            addresses,
+            tasks,
+        })
     }
 }
 
 impl RunningBroker {
-    /// `host:port` for `bootstrap.servers`.
+    /// `host:port` of the first listener for `bootstrap.servers`.
     #[must_use]
     pub fn bootstrap(&self) -> String {
-        self.shared.advertised.to_string()
+        format!("{}:{}", self.first.host, self.first.port)
     }
 
-    /// The address that is listened on.
+    /// The address that the first listener listens on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared.advertised
+        self.first.local
+    }
+
+    /// Every listener's name and address.
+    #[must_use]
+    pub fn listeners(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
     }
 
     /// Ends connections and closes the logs, so that the next start need not scan them.

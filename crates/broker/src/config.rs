@@ -29,6 +29,14 @@ pub enum SaslMechanism {
 }
 
 impl SaslMechanism {
+    /// Every mechanism there is.
+    pub const ALL: [Self; 4] = [
+        Self::Plain,
+        Self::ScramSha256,
+        Self::ScramSha512,
+        Self::OauthBearerUnsecured,
+    ];
+
     /// The name in the protocol.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -68,17 +76,43 @@ impl fmt::Debug for SaslUser {
     }
 }
 
+/// An address that is listened on, and how safely.
+#[derive(Clone, Debug)]
+pub struct ListenerConfig {
+    /// Its name, as in `listeners`; for logs.
+    pub name: String,
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The host and port that clients of this listener are told (`advertised.listeners`); without it, the
+    /// address that is listened on.
+    pub advertised: Option<(String, u16)>,
+    /// With it the listener speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// With it clients must authenticate.
+    pub sasl: Option<SaslConfig>,
+}
+
+impl ListenerConfig {
+    /// A listener without TLS or authentication.
+    #[must_use]
+    pub fn plaintext(listen: SocketAddr) -> Self {
+        Self {
+            name: "PLAINTEXT".to_owned(),
+            listen,
+            advertised: None,
+            tls: None,
+            sasl: None,
+        }
+    }
+}
+
 /// The settings of an embedded broker.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
     /// Where topics and state lie.
     pub data_dir: PathBuf,
-    /// The address to listen on; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// With it the listener speaks TLS.
-    pub tls: Option<TlsFiles>,
-    /// With it clients must authenticate.
-    pub sasl: Option<SaslConfig>,
+    /// Where clients connect; the first is [`RunningBroker::bootstrap`](crate::RunningBroker::bootstrap).
+    pub listeners: Vec<ListenerConfig>,
     /// `broker.id`.
     pub node_id: i32,
     /// `auto.create.topics.enable`.
@@ -87,6 +121,10 @@ pub struct BrokerConfig {
     pub default_partitions: i32,
     /// `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay: Duration,
+    /// `group.min.session.timeout.ms`.
+    pub group_min_session_timeout: Duration,
+    /// `group.max.session.timeout.ms`.
+    pub group_max_session_timeout: Duration,
     /// Aborts every open transaction at start. For a broker that shares its process with all its
     /// producers: they died with it, and nobody should wait for their transactions to time out.
     pub abort_transactions_at_start: bool,
@@ -101,18 +139,19 @@ pub struct BrokerConfig {
 }
 
 impl BrokerConfig {
-    /// The defaults for a data directory and an address.
+    /// Kafka's defaults for a data directory and one plaintext listener, but for one that makes a developer wait:
+    /// `group.initial.rebalance.delay.ms` is 0.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, listen: SocketAddr) -> Self {
         Self {
             data_dir: data_dir.into(),
-            listen,
-            tls: None,
-            sasl: None,
+            listeners: vec![ListenerConfig::plaintext(listen)],
             node_id: 1,
             auto_create_topics: true,
             default_partitions: 1,
             group_initial_rebalance_delay: Duration::ZERO,
+            group_min_session_timeout: Duration::from_secs(6),
+            group_max_session_timeout: Duration::from_secs(30 * 60),
             abort_transactions_at_start: false,
             log: LogConfig::default(),
             connections_max: 4096,

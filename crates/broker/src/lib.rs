@@ -10,6 +10,7 @@ mod broker;
 mod clock;
 mod config;
 mod group;
+mod listener;
 pub mod log;
 mod net;
 mod sasl;
@@ -18,5 +19,5 @@ mod txn;
 mod watch;
 
 pub use broker::{Broker, RunningBroker, StartError};
-pub use config::{BrokerConfig, SaslConfig, SaslMechanism, SaslUser, TlsFiles};
+pub use config::{BrokerConfig, ListenerConfig, SaslConfig, SaslMechanism, SaslUser, TlsFiles};
 pub use tls::TlsError;

@@ -16,17 +16,17 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use crate::{api, broker::Shared, sasl::TOKEN_BYTES_MAX};
+use crate::{api, broker::Shared, listener::Listener, sasl::TOKEN_BYTES_MAX};
 
 /// How long a client may take for its TLS handshake.
 const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// Accepts until the broker stops.
-pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<Listener>, socket: TcpListener) {
     loop {
         let accepted = tokio::select! {
             () = shared.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = socket.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -41,17 +41,17 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             warn!(%peer, max = shared.config.connections_max, "too many connections, closing the new one");
             continue;
         }
-        let shared = Arc::clone(&shared);
+        let (shared, listener) = (Arc::clone(&shared), Arc::clone(&listener));
         let counted = Counted::new(&shared);
         tokio::spawn(async move {
             let ended = tokio::select! {
                 () = shared.stopping.cancelled() => Ok(()),
-                ended = open(&shared, stream, peer.to_string()) => ended,
+                ended = open(&shared, &listener, stream, peer.to_string()) => ended,
             };
             drop(counted);
             match ended {
-                Ok(()) => debug!(%peer, "connection ended"),
-                Err(error) => warn!(%peer, %error, "connection closed"),
+                Ok(()) => debug!(%peer, listener = listener.name, "connection ended"),
+                Err(error) => warn!(%peer, listener = listener.name, %error, "connection closed"),
             }
         });
     }
@@ -73,10 +73,15 @@ impl Drop for Counted {
     }
 }
 
-async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: String) -> io::Result<()> {
+async fn open(
+    shared: &Arc<Shared>,
+    listener: &Arc<Listener>,
+    stream: TcpStream,
+    peer: String,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let Some(tls) = &shared.tls else {
-        return serve(shared, stream, peer).await;
+    let Some(tls) = &listener.tls else {
+        return serve(shared, listener, stream, peer).await;
     };
     let Ok(stream) = tokio::time::timeout(TLS_HANDSHAKE_MAX, tls.accept(stream)).await else {
         return Err(io::Error::new(
@@ -84,19 +89,21 @@ async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: String) -> io::Resu
             "no TLS handshake in time",
         ));
     };
-    serve(shared, stream?, peer).await
+    serve(shared, listener, stream?, peer).await
 }
 
 async fn serve(
     shared: &Arc<Shared>,
+    listener: &Arc<Listener>,
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: String,
 ) -> io::Result<()> {
-    let login = match &shared.realm {
+    let login = match &listener.realm {
         Some(realm) => api::Login::Awaited(Arc::clone(realm)),
         None => api::Login::NotNeeded,
     };
     let mut client = api::Client {
+        listener: Arc::clone(listener),
         login,
         host: format!(
             "/{}",

@@ -95,12 +95,15 @@ pub(crate) struct Dev {
 /// Options of `milena broker`.
 #[derive(Args)]
 pub(crate) struct Broker {
-    /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1:9092", value_name = "HOST:PORT")]
-    pub(crate) listen: SocketAddr,
+    /// The address to listen on; 127.0.0.1:9092 if the file names no listeners.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Where the broker keeps its data.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    pub(crate) data: Option<PathBuf>,
+    /// Listeners, TLS, SASL and limits under the names of Kafka's server.properties (docs/broker.md).
+    #[arg(long, value_name = "SERVER.PROPERTIES")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Arguments of `milena distributed`.

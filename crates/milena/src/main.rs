@@ -1,6 +1,7 @@
 //! The `milena` binary: wiring only. It parses the command line, puts the parts together and ends with a
 //! documented exit code (`docs/exit-codes.md`). It decides nothing that a worker decides.
 
+mod broker_file;
 mod cli;
 mod exit;
 mod loggers;

@@ -9,14 +9,16 @@ use milena_broker::{Broker, BrokerConfig, RunningBroker, StartError};
 use milena_config::Props;
 use tracing::info;
 
-use crate::{cli, exit::Exit, properties, signals::Signals, worker};
+use crate::{broker_file, cli, exit::Exit, properties, signals::Signals, worker};
 
 /// `milena broker`.
 pub(crate) async fn broker(options: cli::Broker) -> Result<(), Exit> {
     let mut signals = Signals::take()?;
-    let broker = Broker::start(BrokerConfig::new(options.data, options.listen)).await;
-    let broker = broker.map_err(Exit::cannot_start)?;
-    info!(address = %broker.local_addr(), "broker started; for development, not for production data");
+    let config = broker_file::config(&options)?;
+    let broker = Broker::start(config).await.map_err(Exit::cannot_start)?;
+    for (name, address) in broker.listeners() {
+        info!(listener = name, %address, "broker started; for development, not for production data");
+    }
     signals.any().await;
     signals.end_at_once();
     broker.shutdown().await;

@@ -8,11 +8,12 @@ use kafka_protocol::messages::{
     describe_cluster_response::DescribeClusterBroker,
 };
 
-use super::{Answer, RequestError, read, text, write};
+use super::{Answer, Client, RequestError, read, text, write};
 use crate::broker::Shared;
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
+    client: &Client,
     body: Bytes,
     version: i16,
 ) -> Result<Answer, RequestError> {
@@ -24,8 +25,8 @@ pub(super) fn answer(
         .with_brokers(vec![
             DescribeClusterBroker::default()
                 .with_broker_id(node)
-                .with_host(text(&shared.advertised.ip().to_string()))
-                .with_port(i32::from(shared.advertised.port())),
+                .with_host(text(&client.listener.host))
+                .with_port(i32::from(client.listener.port)),
         ]);
     write(&response, version)
 }

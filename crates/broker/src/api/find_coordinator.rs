@@ -8,20 +8,21 @@ use kafka_protocol::messages::{
     find_coordinator_response::Coordinator,
 };
 
-use super::{Answer, RequestError, read, text, write};
+use super::{Answer, Client, RequestError, read, text, write};
 use crate::broker::Shared;
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
+    client: &Client,
     body: Bytes,
     version: i16,
 ) -> Result<Answer, RequestError> {
     let request: FindCoordinatorRequest = read(body, version)?;
     let (node, port) = (
         BrokerId(shared.config.node_id),
-        i32::from(shared.advertised.port()),
+        i32::from(client.listener.port),
     );
-    let host = text(&shared.advertised.ip().to_string());
+    let host = text(&client.listener.host);
     let response = if version >= 4 {
         let one = |key| {
             Coordinator::default()

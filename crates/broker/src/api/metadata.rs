@@ -9,7 +9,7 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use super::{Answer, RequestError, read, text, write};
+use super::{Answer, Client, RequestError, read, text, write};
 use crate::{
     broker::Shared,
     group::{
@@ -20,6 +20,7 @@ use crate::{
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
+    client: &Client,
     body: Bytes,
     version: i16,
 ) -> Result<Answer, RequestError> {
@@ -44,8 +45,8 @@ pub(super) fn answer(
         .with_brokers(vec![
             MetadataResponseBroker::default()
                 .with_node_id(BrokerId(shared.config.node_id))
-                .with_host(text(&shared.advertised.ip().to_string()))
-                .with_port(i32::from(shared.advertised.port())),
+                .with_host(text(&client.listener.host))
+                .with_port(i32::from(client.listener.port)),
         ])
         .with_cluster_id((version >= 2).then(|| text(&shared.cluster_id)))
         .with_controller_id(BrokerId(if version >= 1 {

@@ -44,10 +44,12 @@ use kafka_protocol::{
     protocol::{Encodable, Request, StrBytes, decode_request_header_from_buffer},
 };
 
-use crate::{broker::Shared, sasl::SaslError};
+use crate::{broker::Shared, listener::Listener, sasl::SaslError};
 
 /// What a request knows of its client.
 pub(crate) struct Client {
+    /// Where it came in.
+    pub(crate) listener: Arc<Listener>,
     pub(crate) host: String,
     pub(crate) login: Login,
 }
@@ -234,10 +236,10 @@ async fn dispatch(
         ApiKey::Produce => produce::answer(shared, body, version),
         ApiKey::Fetch => fetch::answer(shared, body, version).await,
         ApiKey::ListOffsets => list_offsets::answer(shared, body, version),
-        ApiKey::Metadata => metadata::answer(shared, body, version),
+        ApiKey::Metadata => metadata::answer(shared, client, body, version),
         ApiKey::OffsetCommit => offset_commit::answer(shared, body, version),
         ApiKey::OffsetFetch => offset_fetch::answer(shared, body, version),
-        ApiKey::FindCoordinator => find_coordinator::answer(shared, body, version),
+        ApiKey::FindCoordinator => find_coordinator::answer(shared, client, body, version),
         ApiKey::JoinGroup => join_group::answer(shared, client, header, body).await,
         ApiKey::Heartbeat => heartbeat::answer(shared, body, version),
         ApiKey::LeaveGroup => leave_group::answer(shared, body, version),
@@ -263,7 +265,7 @@ async fn dispatch(
         ApiKey::CreatePartitions => create_partitions::answer(shared, body, version),
         ApiKey::DeleteGroups => delete_groups::answer(shared, body, version),
         ApiKey::OffsetDelete => offset_delete::answer(shared, body, version),
-        ApiKey::DescribeCluster => describe_cluster::answer(shared, body, version),
+        ApiKey::DescribeCluster => describe_cluster::answer(shared, client, body, version),
         ApiKey::DescribeProducers => describe_producers::answer(shared, body, version),
         ApiKey::DescribeTransactions => list_transactions::describe(shared, body, version),
         ApiKey::ListTransactions => list_transactions::list(shared, body, version),

@@ -86,7 +86,7 @@ fn config(dir: &TempDir) -> BrokerConfig {
 
 async fn with_sasl(dir: &TempDir) -> RunningBroker {
     let mut config = config(dir);
-    config.sasl = Some(SaslConfig {
+    config.listeners[0].sasl = Some(SaslConfig {
         mechanisms: vec![SaslMechanism::Plain, SaslMechanism::ScramSha256],
         users: vec![SaslUser {
             name: "alice".to_owned(),
@@ -243,7 +243,7 @@ async fn a_tls_listener_speaks_tls_and_survives_plaintext() {
     let dir = tempfile::tempdir().unwrap();
     let certificates = Certificates::new();
     let mut config = config(&dir);
-    config.tls = Some(certificates.files(false));
+    config.listeners[0].tls = Some(certificates.files(false));
     let broker = Broker::start(config).await.unwrap();
     let mut plain = TcpStream::connect(broker.bootstrap()).await.unwrap();
     plain
@@ -260,7 +260,7 @@ async fn a_client_without_a_certificate_stays_outside_when_one_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let certificates = Certificates::new();
     let mut config = config(&dir);
-    config.tls = Some(certificates.files(true));
+    config.listeners[0].tls = Some(certificates.files(true));
     let broker = Broker::start(config).await.unwrap();
     let bootstrap = broker.bootstrap();
     assert!(
@@ -281,7 +281,7 @@ async fn a_missing_certificate_is_named_at_start() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(&dir);
     let missing = dir.path().join("missing.pem");
-    config.tls = Some(TlsFiles {
+    config.listeners[0].tls = Some(TlsFiles {
         certificate_chain: missing.clone(),
         private_key: missing,
         client_ca: None,
@@ -291,4 +291,26 @@ async fn a_missing_certificate_is_named_at_start() {
     };
     assert!(matches!(error, StartError::Tls(_)));
     assert!(error.to_string().contains("missing.pem"), "{error}");
+}
+
+#[tokio::test]
+async fn each_listener_asks_and_answers_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(&dir);
+    let mut safe = config.listeners[0].clone();
+    safe.name = "SAFE".to_owned();
+    safe.sasl = Some(SaslConfig::default());
+    safe.advertised = Some(("broker.example".to_owned(), 19093));
+    config.listeners.push(safe);
+    let broker = Broker::start(config).await.unwrap();
+    let [(_, open), (name, closed)] = broker.listeners() else {
+        panic!("two listeners")
+    };
+    assert_eq!(name, "SAFE");
+    let mut stream = TcpStream::connect(open).await.unwrap();
+    let told = metadata(&mut stream).await.unwrap();
+    assert_eq!(told.brokers[0].port, i32::from(open.port()));
+    let mut stream = TcpStream::connect(closed).await.unwrap();
+    assert!(metadata(&mut stream).await.is_none(), "not authenticated");
+    broker.shutdown().await;
 }

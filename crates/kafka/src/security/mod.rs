@@ -13,6 +13,10 @@ pub use tls::{Tls, TlsIdentity, Trust};
 
 pub(crate) use tls::client_config;
 
+use std::collections::BTreeMap;
+
+use milena_config::Secret;
+
 use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
 
 /// How connections to brokers are protected; `None` twice is `PLAINTEXT`.
@@ -48,6 +52,15 @@ impl Security {
             sasl: sasl.then(|| Sasl::from_props(props)).transpose()?,
         })
     }
+}
+
+/// The options of a JAAS line by name, as a listener's `sasl.jaas.config` holds its users in.
+///
+/// # Errors
+/// What is wrong with the line, without any part of it.
+pub fn jaas_options(line: &str) -> Result<BTreeMap<String, Secret<String>>, String> {
+    let line = jaas::JaasLine::parse(line).map_err(|error| error.to_string())?;
+    Ok(line.options)
 }
 
 /// The text of a property; empty text counts as not set, as most of Java's security settings do.
