@@ -21,9 +21,6 @@ use crate::{
     group::{INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, Join, JoinAnswer},
 };
 
-/// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
-const SESSION_TIMEOUTS_MS: std::ops::RangeInclusive<i32> = 6_000..=1_800_000;
-
 pub(super) async fn answer(
     shared: &Arc<Shared>,
     client: &Client,
@@ -70,9 +67,11 @@ pub(super) async fn answer(
         member_id: join.member_id.clone(),
         ..JoinAnswer::default()
     };
+    let config = &shared.config;
+    let allowed = config.group_min_session_timeout..=config.group_max_session_timeout;
     let answer = if request.group_id.is_empty() {
         refused(INVALID_GROUP_ID)
-    } else if !SESSION_TIMEOUTS_MS.contains(&request.session_timeout_ms) {
+    } else if !allowed.contains(&session_timeout) {
         refused(INVALID_SESSION_TIMEOUT)
     } else {
         shared.groups.join(&request.group_id, join).await

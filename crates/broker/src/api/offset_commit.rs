@@ -24,7 +24,7 @@ pub(super) fn answer(
     let (group, generation) = (&request.group_id, request.generation_id_or_member_epoch);
     let refused = shared
         .groups
-        .may_commit(group, &request.member_id, instance, generation);
+        .may_commit(group, &request.member_id, instance, generation, false);
     let (mut offsets, mut topics) = (Vec::new(), Vec::new());
     for topic in request.topics {
         let mut partitions = Vec::new();

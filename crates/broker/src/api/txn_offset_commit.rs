@@ -22,13 +22,14 @@ pub(super) fn answer(
     let request: TxnOffsetCommitRequest = read(body, version)?;
     let (producer, epoch) = (*request.producer_id, request.producer_epoch);
     let mut error = NONE;
-    if version >= 3 && request.generation_id >= 0 {
+    if version >= 3 {
         let instance = request.group_instance_id.as_ref().map(|id| id.as_str());
         error = shared.groups.may_commit(
             &request.group_id,
             &request.member_id,
             instance,
             request.generation_id,
+            true,
         );
     }
     if error == NONE {

@@ -133,6 +133,7 @@ impl Groups {
         member: &str,
         instance: Option<&str>,
         generation: i32,
+        transactional: bool,
     ) -> i16 {
         // A group that never had members takes commits of nobody (offsets set by tools, `assign` mode).
         let missing = if generation < 0 {
@@ -145,7 +146,7 @@ impl Groups {
         };
         let now = Instant::now();
         self.with(group, missing, |state| {
-            state.may_commit(now, member, instance, generation)
+            state.may_commit(now, member, instance, generation, transactional)
         })
     }
 
@@ -159,7 +160,7 @@ impl Groups {
         // A group stays when its last offset is deleted.
         let fresh = || GroupState::new(self.initial_delay);
         let mut groups = lock(&self.groups);
-        groups.entry(group.to_owned()).or_insert_with(fresh);
+        groups.entry(group.to_owned()).or_insert_with(fresh).keep();
         drop(groups);
         let changes = offsets
             .into_iter()
@@ -264,9 +265,11 @@ impl Groups {
 
     pub(crate) fn tick(&self) {
         let now = Instant::now();
-        for state in lock(&self.groups).values_mut() {
+        lock(&self.groups).retain(|_, state| {
             state.tick(now);
-        }
+            // Names that were only ever asked with must not pile up.
+            !state.is_unused()
+        });
     }
 
     pub(crate) fn until_deadline(&self) -> Duration {

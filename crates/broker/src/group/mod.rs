@@ -5,10 +5,12 @@
 
 mod codes;
 mod manager;
+mod member;
 mod offsets;
 mod state;
 
 pub(crate) use codes::*;
 pub(crate) use manager::Groups;
+pub(crate) use member::{Join, JoinAnswer, MemberDescription, SyncAnswer};
 pub(crate) use offsets::{CommittedOffset, OFFSETS_TOPIC};
-pub(crate) use state::{GroupState, Join, JoinAnswer, MemberDescription, SyncAnswer};
+pub(crate) use state::GroupState;

@@ -14,48 +14,8 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     FENCED_INSTANCE_ID, ILLEGAL_GENERATION, INCONSISTENT_GROUP_PROTOCOL, MEMBER_ID_REQUIRED, NONE,
     REBALANCE_IN_PROGRESS, UNKNOWN_MEMBER_ID,
+    member::{Join, JoinAnswer, Member, MemberDescription, SyncAnswer, refuse},
 };
-
-/// What a member asks when it joins.
-pub(crate) struct Join {
-    pub(crate) member_id: String,
-    pub(crate) instance_id: Option<String>,
-    pub(crate) client_id: String,
-    pub(crate) client_host: String,
-    pub(crate) session_timeout: Duration,
-    pub(crate) rebalance_timeout: Duration,
-    pub(crate) protocol_type: String,
-    pub(crate) protocols: Vec<(String, Bytes)>,
-    /// Whether the client can take MEMBER_ID_REQUIRED (JoinGroup v4 and later).
-    pub(crate) requires_known_id: bool,
-    /// Whether the client can be told to assign nothing (JoinGroup v9 and later).
-    pub(crate) skips_assignment: bool,
-    /// The id to give when the member has none.
-    pub(crate) fresh_id: String,
-}
-
-/// The answer to a join.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct JoinAnswer {
-    pub(crate) error: i16,
-    pub(crate) generation: i32,
-    pub(crate) protocol_type: Option<String>,
-    pub(crate) protocol: Option<String>,
-    pub(crate) leader: String,
-    /// The leader is to assign nothing: what was assigned stays (KIP-814).
-    pub(crate) skip_assignment: bool,
-    pub(crate) member_id: String,
-    pub(crate) members: Vec<(String, Option<String>, Bytes)>,
-}
-
-/// The answer to a sync.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SyncAnswer {
-    pub(crate) error: i16,
-    pub(crate) protocol_type: Option<String>,
-    pub(crate) protocol: Option<String>,
-    pub(crate) assignment: Bytes,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
@@ -73,29 +33,6 @@ enum Phase {
     Stable,
 }
 
-struct Member {
-    instance_id: Option<String>,
-    client_id: String,
-    client_host: String,
-    session_timeout: Duration,
-    rebalance_timeout: Duration,
-    protocols: Vec<(String, Bytes)>,
-    expires: Instant,
-    joining: Option<oneshot::Sender<JoinAnswer>>,
-    syncing: Option<oneshot::Sender<SyncAnswer>>,
-    assignment: Bytes,
-}
-
-/// A member for DescribeGroups.
-pub(crate) struct MemberDescription {
-    pub(crate) id: String,
-    pub(crate) instance_id: Option<String>,
-    pub(crate) client_id: String,
-    pub(crate) client_host: String,
-    pub(crate) metadata: Bytes,
-    pub(crate) assignment: Bytes,
-}
-
 /// A group.
 pub(crate) struct GroupState {
     phase: Phase,
@@ -109,6 +46,7 @@ pub(crate) struct GroupState {
     /// Ids that were given with MEMBER_ID_REQUIRED and are not used yet.
     promised: BTreeMap<String, Instant>,
     initial_delay: Duration,
+    kept: bool,
 }
 
 impl GroupState {
@@ -123,6 +61,7 @@ impl GroupState {
             order: Vec::new(),
             promised: BTreeMap::new(),
             initial_delay,
+            kept: false,
         }
     }
 
@@ -311,7 +250,9 @@ impl GroupState {
         let Phase::Joining { deadline, delayed } = self.phase else {
             return;
         };
-        let all = self.members.values().all(|member| member.joining.is_some());
+        // Who was given an id is about to come (KIP-394): a round without it would be followed by another.
+        let all = self.promised.is_empty()
+            && self.members.values().all(|member| member.joining.is_some());
         if now < deadline && (!all || delayed) {
             return;
         }
@@ -469,25 +410,40 @@ impl GroupState {
     }
 
     /// Whether a member of this generation may commit; a group without members takes the commits of
-    /// those that claim no generation.
+    /// those that claim no generation, and a transaction's those that claim nothing.
     pub(crate) fn may_commit(
         &mut self,
         now: Instant,
         member_id: &str,
         instance_id: Option<&str>,
         generation: i32,
+        transactional: bool,
     ) -> i16 {
         if generation < 0 && self.members.is_empty() {
             return NONE;
         }
-        if let Some(code) = self.check(member_id, instance_id, generation) {
-            return code;
+        if generation >= 0 || !member_id.is_empty() || instance_id.is_some() {
+            if let Some(code) = self.check(member_id, instance_id, generation) {
+                return code;
+            }
+            self.heard(member_id, now);
+        } else if !transactional {
+            return UNKNOWN_MEMBER_ID;
         }
-        self.heard(member_id, now);
         match self.phase {
-            Phase::Syncing { .. } => REBALANCE_IN_PROGRESS,
+            Phase::Syncing { .. } if !transactional => REBALANCE_IN_PROGRESS,
             _ => NONE,
         }
+    }
+
+    /// It has offsets, or had: it stays, whether or not somebody joins.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Whether nobody ever joined or committed, and nobody is about to.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.kept && self.members.is_empty() && self.promised.is_empty() && self.generation == 0
     }
 
     /// A member leaves.
@@ -505,6 +461,7 @@ impl GroupState {
             None => member_id.to_owned(),
         };
         if self.promised.remove(&id).is_some() {
+            self.complete_round(now);
             return NONE;
         }
         if !self.members.contains_key(&id) {
@@ -557,7 +514,8 @@ impl GroupState {
             Phase::Joining { deadline, .. } | Phase::Syncing { deadline } => Some(deadline),
             _ => None,
         };
-        sessions.chain(phase).min()
+        let promised = self.promised.values().copied();
+        sessions.chain(phase).chain(promised).min()
     }
 
     fn rebalance_after_loss(&mut self, now: Instant) {
@@ -676,27 +634,4 @@ impl GroupState {
             .max_by_key(|(_, count)| *count)
             .map(|(name, _)| name.to_owned())
     }
-}
-
-impl Member {
-    fn offers(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|(name, _)| name == protocol)
-    }
-
-    fn metadata(&self, protocol: &str) -> Bytes {
-        let found = self.protocols.iter().find(|(name, _)| name == protocol);
-        found
-            .map(|(_, metadata)| metadata.clone())
-            .unwrap_or_default()
-    }
-}
-
-fn refuse(answer: oneshot::Sender<JoinAnswer>, error: i16, member_id: &str) {
-    // A member whose connection is gone does not need the answer.
-    let _ = answer.send(JoinAnswer {
-        error,
-        generation: -1,
-        member_id: member_id.to_owned(),
-        ..JoinAnswer::default()
-    });
 }

@@ -9,11 +9,14 @@ use kafka_protocol::messages::{
     sync_group_request::SyncGroupRequestAssignment,
 };
 
+use milena_broker::{Broker, BrokerConfig};
+
 use crate::client::{Client, start, text};
 
 const NONE: i16 = 0;
 const ILLEGAL_GENERATION: i16 = 22;
 const UNKNOWN_MEMBER_ID: i16 = 25;
+const INVALID_SESSION_TIMEOUT: i16 = 26;
 const REBALANCE_IN_PROGRESS: i16 = 27;
 const MEMBER_ID_REQUIRED: i16 = 79;
 const FENCED_INSTANCE_ID: i16 = 82;
@@ -166,6 +169,72 @@ async fn a_silent_member_is_out_when_its_session_ends() {
     assert_eq!(second.members.len(), 1);
     assert_eq!(
         client.heartbeat("g", (&id, 2), None).await,
+        UNKNOWN_MEMBER_ID
+    );
+    broker.shutdown().await;
+}
+
+/// KIP-394: who was given an id is about to join.
+#[tokio::test]
+async fn a_round_waits_for_a_member_that_was_given_an_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = start(&dir).await;
+    let mut one = Client::connect(&broker.bootstrap()).await;
+    let mut two = Client::connect(&broker.bootstrap()).await;
+    let mut three = Client::connect(&broker.bootstrap()).await;
+    let first = one.enter("g", 30_000).await;
+    let a = first.member_id.to_string();
+    one.sync("g", (&a, 1), &[(&a, "all")]).await;
+
+    let promised = three.join(&join("g", "", None, 30_000)).await;
+    assert_eq!(promised.error_code, MEMBER_ID_REQUIRED);
+    let c = promised.member_id.to_string();
+    let second = tokio::spawn(async move { two.enter("g", 30_000).await });
+    while one.heartbeat("g", (&a, 1), None).await != REBALANCE_IN_PROGRESS {
+        tokio::task::yield_now().await;
+    }
+    one.send(ApiKey::JoinGroup, 7, &join("g", &a, None, 30_000))
+        .await;
+    let third = three.join(&join("g", &c, None, 30_000)).await;
+    let again: JoinGroupResponse = one.receive(7).await;
+    let second = second.await.unwrap();
+    let generations = [&again, &second, &third].map(|joined| joined.generation_id);
+    assert_eq!(generations, [2, 2, 2]);
+    assert_eq!(again.members.len(), 3);
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn session_timeouts_are_kept_to_what_the_broker_allows() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = BrokerConfig::new(dir.path(), ([127, 0, 0, 1], 0).into());
+    config.group_min_session_timeout = std::time::Duration::from_millis(100);
+    let broker = Broker::start(config).await.unwrap();
+    let mut client = Client::connect(&broker.bootstrap()).await;
+    for (session, error) in [
+        (99, INVALID_SESSION_TIMEOUT),
+        (100, MEMBER_ID_REQUIRED),
+        (1_800_001, INVALID_SESSION_TIMEOUT),
+    ] {
+        let answer = client.join(&join("g", "", None, session)).await;
+        assert_eq!(answer.error_code, error, "{session} ms");
+    }
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stranger_does_not_commit_for_a_group_that_has_only_offsets() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = start(&dir).await;
+    let mut client = Client::connect(&broker.bootstrap()).await;
+    client.create("t", 1, 1).await;
+    assert_eq!(
+        client.commit("g", ("who", 1), "t", 5).await,
+        ILLEGAL_GENERATION
+    );
+    assert_eq!(client.commit("g", ("", -1), "t", 5).await, NONE);
+    assert_eq!(
+        client.commit("g", ("who", 1), "t", 5).await,
         UNKNOWN_MEMBER_ID
     );
     broker.shutdown().await;
