@@ -62,6 +62,9 @@ pub trait HerderPort: Send + Sync {
     /// `GET /`. Known from the start; never waits.
     fn server_info(&self) -> ServerInfo;
 
+    /// The page of `GET /metrics`, in the text format of Prometheus. Never waits.
+    fn metrics(&self) -> String;
+
     /// Answers as soon as the herder does anything at all, once the worker is ready (`GET /health`).
     async fn ping(&self) -> Result<(), HerderError>;
 

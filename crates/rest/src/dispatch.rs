@@ -23,9 +23,9 @@ use crate::{
 pub(crate) struct Surface {
     pub(crate) shared: Arc<Shared>,
     pub(crate) scheme: &'static str,
-    /// Everything but `/admin`.
+    /// Everything but `/admin` and `/metrics`.
     pub(crate) main: bool,
-    /// `/admin`.
+    /// `/admin` and `/metrics`.
     pub(crate) admin: bool,
     pub(crate) cors: Option<Cors>,
 }
@@ -110,7 +110,9 @@ async fn answer(
     segments: &[String],
     body: Incoming,
 ) -> Result<Reply, Refused> {
-    let is_admin = segments.first().is_some_and(|first| first == "admin");
+    let is_admin = segments
+        .first()
+        .is_some_and(|first| first == "admin" || first == "metrics");
     let served = if is_admin {
         surface.admin
     } else {

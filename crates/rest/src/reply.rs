@@ -52,6 +52,15 @@ impl Reply {
         }
     }
 
+    /// 200 with a text.
+    pub(crate) fn text(kind: HeaderValue, body: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: vec![(header::CONTENT_TYPE, kind)],
+            body: body.into(),
+        }
+    }
+
     /// An HTML page, as the HTTP layer answers malformed requests.
     pub(crate) fn html(status: StatusCode, title: &str) -> Self {
         let body = format!(

@@ -59,6 +59,7 @@ routes! {
     GET "connectors/{}/topics" => topics;
     PUT "connectors/{}/topics/reset" => reset_topics;
     GET "health" => health;
+    GET "metrics" => metrics;
 }
 
 /// The routes of a path with their parameters; more than one when methods differ.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Answer, HerderEffect, HerderInput, HerderSettings, Outcome, RequestError, RequestId, Sink,
     fencing::Fencing,
-    group::Group,
+    group::{Group, GroupView},
     healing::Healing,
     local::LocalWork,
     ops::{Ops, answer},
@@ -195,6 +195,18 @@ impl DistributedHerder {
     #[must_use]
     pub fn is_leader(&self) -> bool {
         self.group.is_leader()
+    }
+
+    /// The worker's place in its group.
+    #[must_use]
+    pub fn group_view(&self) -> GroupView {
+        self.group.view()
+    }
+
+    /// Whether a task is wanted here.
+    #[must_use]
+    pub fn owns_task(&self, id: &crate::TaskId) -> bool {
+        self.local.owns_task(id)
     }
 
     /// Whether the start-up is complete: the topics are read and the group is joined.

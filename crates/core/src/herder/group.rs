@@ -4,9 +4,25 @@ use crate::{
     ConnectorName, TaskId,
     cluster::ClusterSnapshot,
     effect::Effects,
-    group::connect::{Assigned, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings},
+    group::{
+        connect::{Assigned, WorkerEvent, WorkerGroup, WorkerInput, WorkerSettings},
+        protocol::connect::ConnectProtocol,
+    },
     time::Now,
 };
+
+/// What others may know of a worker's place in its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupView {
+    /// The generation of the last assignment; -1 before the first.
+    pub generation: i32,
+    /// Whether a round is over and none has begun since.
+    pub is_stable: bool,
+    /// The protocol of the last round.
+    pub protocol: Option<ConnectProtocol>,
+    /// The leader's advertised URL; unknown in the middle of a round.
+    pub leader_url: Option<String>,
+}
 
 /// A worker's membership, with the generation of its last assignment.
 pub(super) struct Group {
@@ -49,6 +65,15 @@ impl Group {
     /// The generation that statuses carry.
     pub(super) fn generation(&self) -> i32 {
         self.generation
+    }
+
+    pub(super) fn view(&self) -> GroupView {
+        GroupView {
+            generation: self.generation,
+            is_stable: self.is_stable(),
+            protocol: self.inner.protocol(),
+            leader_url: self.leader_url(),
+        }
     }
 
     /// Whether a round is over and none has begun since: only then can anybody say who leads.

@@ -27,6 +27,7 @@ mod tests;
 
 pub use distributed::DistributedHerder;
 pub use error::RequestError;
+pub use group::GroupView;
 pub use io::{ConnectorEvent, HerderEffect, HerderInput, Outcome, TaskEvent, TopicRecord};
 pub use local::{Incarnation, InstanceEffect};
 pub use request::{

@@ -10,6 +10,7 @@
 mod bad_input;
 mod clients;
 mod cluster;
+mod metrics;
 mod modes;
 mod process;
 mod quickstart;

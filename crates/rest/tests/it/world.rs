@@ -62,6 +62,10 @@ impl EmptyHerder {
 
 #[async_trait]
 impl HerderPort for EmptyHerder {
+    fn metrics(&self) -> String {
+        "# TYPE up gauge\nup 1\n".to_owned()
+    }
+
     fn server_info(&self) -> ServerInfo {
         ServerInfo {
             version: "4.3.1".into(),

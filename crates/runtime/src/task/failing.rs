@@ -83,7 +83,10 @@ impl ErrorPolicy {
         };
         tokio::select! {
             () = self.stopping.cancelled() => false,
-            () = tokio::time::sleep(delay) => true,
+            () = tokio::time::sleep(delay) => {
+                self.metrics.retried();
+                true
+            }
         }
     }
 
@@ -99,11 +102,10 @@ impl ErrorPolicy {
             let line = log_line(&task, failure.stage, &failure.class, described.as_deref());
             error!(connector = %self.id.connector, task = self.id.task, error = %failure.error.to_java_string(), "{line}");
         }
+        self.metrics
+            .failed(self.tolerance == Tolerance::All, self.log);
         match self.tolerance {
-            Tolerance::All => {
-                TaskMetrics::add(&self.metrics.records_skipped, 1);
-                Ok(())
-            }
+            Tolerance::All => Ok(()),
             Tolerance::None => Err(ConnectError::connect("Tolerance exceeded in error handler")
                 .caused_by(failure.error.clone())),
         }

@@ -19,7 +19,7 @@ mod start;
 mod topics;
 
 pub use handle::{TaskEvent, TaskHandle, TaskReport};
-pub use metrics::{TaskMetrics, TaskMetricsBook};
+pub use metrics::{TaskMetrics, TaskMetricsBook, TaskState};
 pub use offsets::{OffsetWrite, SourceOffsets};
 pub use spec::{ExactlyOnce, StartGate, TaskSpec, TaskTarget, TaskWorld};
 pub use start::start_task;

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget, metrics::TaskMetrics, sink, source,
+    ExactlyOnce, TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget,
+    metrics::{TaskMetrics, TaskState},
+    sink, source,
 };
 
 /// What a running task has beside its specification.
@@ -30,12 +32,19 @@ pub(super) struct Reports {
     incarnation: u64,
     cancelled: CancellationToken,
     host: mpsc::Sender<TaskReport>,
+    metrics: Arc<TaskMetrics>,
 }
 
 impl Reports {
     pub(super) async fn send(&self, event: TaskEvent) {
         if self.cancelled.is_cancelled() {
             return;
+        }
+        match &event {
+            TaskEvent::Running | TaskEvent::Resumed => self.metrics.state(TaskState::Running),
+            TaskEvent::Paused => self.metrics.state(TaskState::Paused),
+            TaskEvent::Failed(_) => self.metrics.state(TaskState::Failed),
+            TaskEvent::Stopped | TaskEvent::TopicUsed(_) => {}
         }
         let report = TaskReport {
             id: self.id.clone(),
@@ -64,6 +73,7 @@ pub fn start_task(
         incarnation,
         cancelled: cancelled.clone(),
         host: reports,
+        metrics: Arc::clone(&metrics),
     };
     let book = Arc::clone(&spec.world.metrics);
     let running = Running {
@@ -77,7 +87,10 @@ pub fn start_task(
     let (over, name) = (reports, id.clone());
     let join = tokio::spawn(async move {
         let outcome = AssertUnwindSafe(run(running)).catch_unwind().await;
-        book.close(&name, &metrics);
+        // What failed is shown as failed until it is restarted or taken away.
+        if matches!(outcome, Ok(Ok(()))) || over.cancelled.is_cancelled() {
+            book.close(&name, &metrics);
+        }
         over.send(match outcome {
             Ok(Ok(())) => TaskEvent::Stopped,
             Ok(Err(error)) => TaskEvent::Failed(error.trace()),
@@ -104,8 +117,15 @@ async fn run(running: Running) -> Result<(), ConnectError> {
     let plugin = running.spec.world.registry.connector(&class);
     let plugin = Arc::clone(plugin.map_err(|error| ConnectError::connect(error.to_string()))?);
     match plugin.task()? {
-        TaskInstance::Source(task) => source::run(running, task).await,
-        TaskInstance::Sink(task) => sink::run(running, task).await,
+        TaskInstance::Source(task) => {
+            let exactly_once = running.spec.world.exactly_once == ExactlyOnce::On;
+            running.metrics.is_source(exactly_once);
+            source::run(running, task).await
+        }
+        TaskInstance::Sink(task) => {
+            running.metrics.is_sink();
+            sink::run(running, task).await
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use milena_core::{
 };
 use milena_kafka::ports::{Admin, ClientProps, InRecord, KafkaClients};
 use milena_registry::Registry;
-use milena_rest_model::{LeaderPort, PluginPort};
+use milena_rest_model::{KAFKA_VERSION, LeaderPort, PluginPort};
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
@@ -29,6 +29,7 @@ use super::{
     internal_topics::prepare_internal_topics,
     kafka_offsets::{self, KafkaOffsets},
     kafka_surroundings::KafkaSurroundings,
+    metrics::WorkerMetrics,
     port::WorkerPort,
     shell::Shell,
     status_writer::StatusWriter,
@@ -87,7 +88,7 @@ impl DistributedWorker {
             store: Arc::new(Mutex::new(OffsetStore::new())),
             log: OnceCell::new(),
         });
-        let metrics = Arc::new(TaskMetricsBook::default());
+        let metrics = Arc::new(TaskMetricsBook::new(settings.common.metrics));
         let (news, received) = mpsc::channel(NEWS);
         let hosts = Arc::new(Hosts {
             registry: Arc::clone(&deps.registry),
@@ -110,6 +111,12 @@ impl DistributedWorker {
             }),
             graceful_stop: settings.common.graceful_stop,
             news: news.clone(),
+            metrics: WorkerMetrics::new(
+                worker_id(&deps.advertised_url),
+                KAFKA_VERSION,
+                Arc::clone(&deps.registry),
+                Arc::clone(&metrics),
+            ),
             config_log: OnceLock::new(),
         });
         let worker_id = worker_id(&deps.advertised_url);

@@ -15,7 +15,7 @@ use milena_core::{
 use milena_registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Resolver, topic_log::TopicLog};
+use super::{Resolver, metrics::WorkerMetrics, topic_log::TopicLog};
 use crate::task::TaskWorld;
 
 /// News for the actor that owns the herder.
@@ -52,6 +52,7 @@ pub(super) struct Hosts {
     pub(super) world: Arc<TaskWorld>,
     pub(super) graceful_stop: Duration,
     pub(super) news: mpsc::Sender<News>,
+    pub(super) metrics: WorkerMetrics,
     /// Set once the config topic is open; never in standalone mode.
     pub(super) config_log: OnceLock<Arc<TopicLog>>,
 }

@@ -17,6 +17,7 @@ mod java_map;
 mod kafka_offsets;
 mod kafka_surroundings;
 mod memory_surroundings;
+mod metrics;
 mod offset_changes;
 mod port;
 mod resolve;

@@ -205,6 +205,10 @@ impl HerderPort for WorkerPort {
         self.client.startup_complete()
     }
 
+    fn metrics(&self) -> String {
+        self.hosts.metrics.page()
+    }
+
     fn stage(&self) -> Option<Stage> {
         let (description, began) = self.client.stage();
         Some(Stage {

@@ -7,6 +7,7 @@ use milena_core::{
     group::{connect::WorkerSettings, membership::Settings, protocol::connect::ConnectProtocol},
     herder::{ExactlyOnceMode, HerderSettings, TaskRestarts},
 };
+use milena_telemetry::metrics::Windows;
 
 /// A setting that does not fit; the text is Java's where Java has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,8 @@ pub struct CommonSettings {
     pub topic_tracking: bool,
     /// `topic.tracking.allow.reset`.
     pub topic_tracking_reset: bool,
+    /// `metrics.sample.window.ms`, `metrics.num.samples`.
+    pub metrics: Windows,
     /// `milena.task.restart.policy`.
     pub task_restarts: Option<TaskRestarts>,
 }
@@ -170,6 +173,10 @@ impl CommonSettings {
             topic_creation: read.flag("topic.creation.enable", true)?,
             topic_tracking: read.flag("topic.tracking.enable", true)?,
             topic_tracking_reset: read.flag("topic.tracking.allow.reset", true)?,
+            metrics: Windows {
+                length: read.millis("metrics.sample.window.ms", 30_000)?,
+                count: usize::try_from(read.number("metrics.num.samples", 2, 1)?).unwrap_or(2),
+            },
             task_restarts: restarts,
         })
     }

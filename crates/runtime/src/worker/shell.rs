@@ -156,20 +156,26 @@ impl<S: Surroundings> Shell<S> {
                 name,
                 incarnation,
                 event,
-            } => HerderInput::Connector {
-                name,
-                incarnation,
-                event,
-            },
+            } => {
+                self.hosts.metrics.connector(&name, incarnation, &event);
+                HerderInput::Connector {
+                    name,
+                    incarnation,
+                    event,
+                }
+            }
             News::Task {
                 id,
                 incarnation,
                 event,
-            } => HerderInput::Task {
-                id,
-                incarnation,
-                event,
-            },
+            } => {
+                self.hosts.metrics.task(incarnation, &event);
+                HerderInput::Task {
+                    id,
+                    incarnation,
+                    event,
+                }
+            }
             News::Outcome { token, outcome } => HerderInput::Outcome { token, outcome },
             News::Ask { request, reply } => {
                 self.last_request += 1;
@@ -243,6 +249,7 @@ impl<S: Surroundings> Shell<S> {
     }
 
     fn instance(&mut self, act: InstanceEffect) {
+        self.hosts.metrics.act(&act);
         match act {
             InstanceEffect::StartConnector {
                 name,
@@ -309,6 +316,8 @@ impl<S: Surroundings> Shell<S> {
     }
 
     fn show(&self) {
+        let ours = |id: &TaskId| self.herder.owns_task(id);
+        self.hosts.metrics.group(self.herder.group_view(), ours);
         let stage = self.herder.stage();
         let is_leader = self.herder.is_leader();
         let ready = self.herder.has_joined();

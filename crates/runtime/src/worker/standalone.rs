@@ -10,6 +10,7 @@ use milena_core::{
     group::{connect::WorkerSettings, membership::Settings, protocol::connect::ConnectProtocol},
     herder::{DistributedHerder, ExactlyOnceMode, HerderSettings},
 };
+use milena_rest_model::KAFKA_VERSION;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     handle::HerderClient,
     hosts::Hosts,
     memory_surroundings::MemorySurroundings,
+    metrics::WorkerMetrics,
     port::WorkerPort,
     shell::Shell,
 };
@@ -51,7 +53,7 @@ impl StandaloneWorker {
         let cluster_id = admin.cluster_id().await.map_err(StartError::Cluster)?;
         let cluster_id = Arc::new(OnceLock::from(cluster_id));
 
-        let metrics = Arc::new(TaskMetricsBook::default());
+        let metrics = Arc::new(TaskMetricsBook::new(common.metrics));
         let (news, received) = mpsc::channel(NEWS);
         let hosts = Arc::new(Hosts {
             registry: Arc::clone(&deps.registry),
@@ -71,6 +73,12 @@ impl StandaloneWorker {
             }),
             graceful_stop: common.graceful_stop,
             news: news.clone(),
+            metrics: WorkerMetrics::new(
+                worker_id(&deps.advertised_url),
+                KAFKA_VERSION,
+                Arc::clone(&deps.registry),
+                Arc::clone(&metrics),
+            ),
             config_log: OnceLock::new(),
         });
         let herder = DistributedHerder::new(

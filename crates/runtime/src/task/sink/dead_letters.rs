@@ -19,6 +19,7 @@ use crate::task::{
     TaskWorld,
     clients::{admin, dead_letter_producer},
     failing::StageFailure,
+    metrics::TaskMetrics,
 };
 
 const TOPIC: &str = "errors.deadletterqueue.topic.name";
@@ -39,6 +40,7 @@ pub(super) struct DeadLetters {
     id: TaskId,
     producer: Box<dyn Producer>,
     failed: Arc<Mutex<Option<KafkaError>>>,
+    metrics: Arc<TaskMetrics>,
 }
 
 impl DeadLetters {
@@ -47,6 +49,7 @@ impl DeadLetters {
         world: &TaskWorld,
         id: &TaskId,
         config: &Props,
+        metrics: &Arc<TaskMetrics>,
     ) -> Result<Option<Self>, ConnectError> {
         let topic = config
             .get(TOPIC)
@@ -92,9 +95,11 @@ impl DeadLetters {
         }
         let failed: Arc<Mutex<Option<KafkaError>>> = Arc::default();
         let (noted, name) = (Arc::clone(&failed), topic.to_owned());
+        let counted = Arc::clone(metrics);
         let sink = Arc::new(move |acks: Vec<Ack>| {
             for ack in acks {
                 if let Err(failure) = ack.outcome {
+                    counted.dead_letter_failed();
                     error!(error = %failure, "Could not produce message to dead letter queue. topic={name}");
                     *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
                 }
@@ -112,6 +117,7 @@ impl DeadLetters {
             id: id.clone(),
             producer: producer.map_err(|error| initialize(error.to_string()))?,
             failed,
+            metrics: Arc::clone(metrics),
         }))
     }
 
@@ -157,10 +163,14 @@ impl DeadLetters {
             headers,
             ..OutRecord::default()
         };
+        self.metrics.dead_letter();
         self.producer
             .send(vec![record])
             .await
-            .map_err(|(_, error)| self.lost(&error))
+            .map_err(|(_, error)| {
+                self.metrics.dead_letter_failed();
+                self.lost(&error)
+            })
     }
 
     /// Waits until every record that was sent is durable. An error: an offset must not pass it.

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use super::batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written};
 use crate::task::{
     OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
-    failing::StageFailure, metrics::TaskMetrics, start::Running,
+    failing::StageFailure, start::Running,
 };
 
 /// Records handed to the producer and not answered; beyond it the task is not polled.
@@ -139,6 +139,7 @@ impl Engine<'_> {
     /// One poll; meanwhile acknowledgements and commits go on. Empty when there was nothing, or when the
     /// target changed.
     async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
+        let begun = Instant::now();
         let poll = task.poll();
         tokio::pin!(poll);
         loop {
@@ -154,9 +155,10 @@ impl Engine<'_> {
                 polled = &mut poll => {
                     return match polled {
                         Ok(batch) => {
-                            let batch = batch.unwrap_or_default();
-                            TaskMetrics::add(&self.running.metrics.records_in, batch.len());
-                            Ok(batch)
+                            if let Some(batch) = &batch {
+                                self.running.metrics.polled(batch.len(), begun.elapsed());
+                            }
+                            Ok(batch.unwrap_or_default())
                         }
                         Err(error) if error.is_retriable() => {
                             warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
@@ -195,6 +197,7 @@ impl Engine<'_> {
 
     /// Sends a batch; what cannot be sent now stays in `unsent`.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        self.running.metrics.batch(batch.len());
         let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
         // The index in `batch` of each record in `out`.
         let mut origins = Vec::with_capacity(batch.len());
@@ -213,6 +216,7 @@ impl Engine<'_> {
                     origins.push(index);
                 }
                 Ok(Prepared::Dropped) => {
+                    self.running.metrics.dropped(1);
                     // R14: a dropped record counts as done, or it would hold back its partition.
                     if let Some(submission) = self.submit(record)? {
                         self.ledger.acknowledge(submission);
@@ -335,7 +339,7 @@ impl Engine<'_> {
                 });
             }
         }
-        TaskMetrics::add(&self.running.metrics.records_out, acked);
+        self.running.metrics.written(acked);
         Ok(())
     }
 
@@ -364,6 +368,7 @@ impl Engine<'_> {
         self.collect();
         if self.pending.is_empty() {
             self.tell_commit = true;
+            self.running.metrics.offsets_committed(Ok(Duration::ZERO));
             return;
         }
         let entries = std::mem::take(&mut self.pending);
@@ -399,6 +404,11 @@ impl Engine<'_> {
         let Some((entries, _)) = self.writing.take() else {
             return;
         };
+        // The next commit was set when this one began.
+        let interval = self.running.spec.world.offset_flush_interval;
+        let took = (Instant::now() + interval).saturating_duration_since(self.next_commit);
+        let measured = outcome.as_ref().map(|()| took).map_err(|_| ());
+        self.running.metrics.offsets_committed(measured);
         match outcome {
             Ok(()) => self.tell_commit = true,
             Err(error) => {

@@ -18,8 +18,7 @@ use super::{
     batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written},
 };
 use crate::task::{
-    TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, metrics::TaskMetrics,
-    start::Running,
+    TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, start::Running,
 };
 
 /// The wait before the rest of a batch is sent again, within the same transaction.
@@ -190,6 +189,7 @@ impl Engine<'_> {
             }
             _ => None,
         };
+        let begun = Instant::now();
         tokio::select! {
             biased;
             () = self.running.stopping.cancelled() => Ok(Vec::new()),
@@ -199,9 +199,10 @@ impl Engine<'_> {
             }
             polled = task.poll() => match polled {
                 Ok(batch) => {
-                    let batch = batch.unwrap_or_default();
-                    TaskMetrics::add(&self.running.metrics.records_in, batch.len());
-                    Ok(batch)
+                    if let Some(batch) = &batch {
+                        self.running.metrics.polled(batch.len(), begun.elapsed());
+                    }
+                    Ok(batch.unwrap_or_default())
                 }
                 Err(error) if error.is_retriable() => {
                     warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
@@ -214,6 +215,7 @@ impl Engine<'_> {
     }
 
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        self.running.metrics.batch(batch.len());
         let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
         let mut origins = Vec::with_capacity(batch.len());
         let mut retry_from = None;
@@ -235,13 +237,15 @@ impl Engine<'_> {
                     out.push(*prepared);
                     origins.push(index);
                 }
-                Ok(Prepared::Dropped) if self.wants_records => {
-                    self.committed.push(CommittedRecord {
-                        record: record.clone(),
-                        written: None,
-                    });
+                Ok(Prepared::Dropped) => {
+                    self.running.metrics.dropped(1);
+                    if self.wants_records {
+                        self.committed.push(CommittedRecord {
+                            record: record.clone(),
+                            written: None,
+                        });
+                    }
                 }
-                Ok(Prepared::Dropped) => {}
                 Err(error) if error.is_retriable() => {
                     warn!(task = %self.running.spec.id, %error, "a record will be sent again");
                     retry_from = Some(index);
@@ -353,10 +357,11 @@ impl Engine<'_> {
             self.open = false;
             self.pending.clear();
             self.take_acks().await;
-            TaskMetrics::add(
-                &self.running.metrics.records_out,
-                std::mem::take(&mut self.sent),
-            );
+            let sent = std::mem::take(&mut self.sent);
+            let metrics = &self.running.metrics;
+            metrics.written(sent);
+            metrics.transaction(sent);
+            metrics.offsets_committed(Ok(self.last_commit.elapsed()));
         }
         // CallbackAfterDurable: only now.
         if !self.committed.is_empty() {

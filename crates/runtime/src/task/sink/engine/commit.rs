@@ -10,9 +10,11 @@ use milena_core::{
     },
     task::SinkPartition,
 };
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Committing, Engine, api_partition, sink_partition};
+use crate::task::metrics::SinkCommit;
 
 impl Engine {
     /// Asks the task what is durable and begins to commit it.
@@ -22,6 +24,8 @@ impl Engine {
             return Ok(());
         }
         let Some(offsets) = self.confirmed(&current).await? else {
+            let metrics = &self.running.metrics;
+            metrics.sink_commit(SinkCommit::Failed, &BTreeMap::new());
             // R16: a failed flush commits nothing, and what was delivered since is delivered again.
             let back = self.book.rewind_to_committed();
             for (partition, offset) in back {
@@ -29,7 +33,10 @@ impl Engine {
             }
             return Ok(());
         };
-        if !offsets.is_empty() {
+        if offsets.is_empty() {
+            let metrics = &self.running.metrics;
+            metrics.sink_commit(SinkCommit::Skipped, &offsets);
+        } else {
             self.committing = Some(self.send_commit(offsets).await);
         }
         Ok(())
@@ -80,7 +87,11 @@ impl Engine {
                 offsets: list.collect(),
             }))
             .await;
-        Committing { request, offsets }
+        Committing {
+            request,
+            offsets,
+            begun: Instant::now(),
+        }
     }
 
     pub(super) fn request(&mut self) -> RequestId {
@@ -92,9 +103,15 @@ impl Engine {
         let Some(committing) = self.committing.take_if(|c| c.request == request) else {
             return;
         };
+        let metrics = &self.running.metrics;
         match result {
-            Ok(()) => self.book.committed(&committing.offsets),
+            Ok(()) => {
+                let took = committing.begun.elapsed();
+                metrics.sink_commit(SinkCommit::Done(took), &committing.offsets);
+                self.book.committed(&committing.offsets);
+            }
             Err(error) => {
+                metrics.sink_commit(SinkCommit::Failed, &committing.offsets);
                 warn!(task = %self.running.spec.id, %error, "offsets were not committed and will be tried again");
             }
         }

@@ -38,7 +38,6 @@ use crate::task::{
     TaskEvent, TaskTarget,
     clients::{admin, sink_consumer},
     failing::ErrorPolicy,
-    metrics::TaskMetrics,
     pipeline::Pipeline,
     start::Running,
 };
@@ -61,6 +60,7 @@ const LEAVE: Duration = Duration::from_millis(500);
 struct Committing {
     request: RequestId,
     offsets: BTreeMap<SinkPartition, i64>,
+    begun: Instant,
 }
 
 struct Engine {
@@ -148,7 +148,9 @@ impl Engine {
             Arc::clone(&running.metrics),
             running.stopping.clone(),
         ));
-        let dead_letters = DeadLetters::open(world, id, config).await?.map(Arc::new);
+        let dead_letters = DeadLetters::open(world, id, config, &running.metrics)
+            .await?
+            .map(Arc::new);
         let props = sink_consumer(world, id, config);
         let group_id = props.get("group.id").cloned().unwrap_or_default();
         let fetcher = world.clients.fetcher(&props).await.map_err(kafka_error)?;
@@ -331,8 +333,9 @@ impl Engine {
         let Some(last) = batch.records.last() else {
             return Ok(());
         };
-        TaskMetrics::add(&self.running.metrics.records_in, batch.records.len());
         let position = ((Arc::clone(&batch.topic), batch.partition), last.offset + 1);
+        let metrics = &self.running.metrics;
+        metrics.read(&position.0, batch.records.len(), position.1);
         self.delivery.records.reserve(batch.records.len());
         for record in &batch.records {
             if let Some(originals) = &self.originals {
@@ -362,6 +365,7 @@ impl Engine {
         if self.group.fenced() {
             return Ok(());
         }
+        let begun = Instant::now();
         let put = self.task.put(&self.delivery.records).await;
         let exceeded = self
             .exceeded
@@ -379,10 +383,8 @@ impl Engine {
             (Err(error), _) => return Err(unrecoverable(error)),
             (Ok(()), Some(error)) => return Err(unrecoverable(error)),
         }
-        TaskMetrics::add(
-            &self.running.metrics.records_out,
-            self.delivery.records.len(),
-        );
+        let records = self.delivery.records.len();
+        self.running.metrics.put(records, begun.elapsed());
         for (partition, next) in std::mem::take(&mut self.delivery.positions) {
             self.book.delivered(&partition, next);
         }

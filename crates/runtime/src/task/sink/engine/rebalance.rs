@@ -133,6 +133,7 @@ impl Engine {
             self.book.remove(partition);
             self.held.remove(partition);
         }
+        self.running.metrics.partitions(&self.book.current());
         self.delivery.forget(&|topic, number| {
             current
                 .keys()
@@ -221,6 +222,7 @@ impl Engine {
             opened.push(api_partition(&partition));
             self.book.assign(partition, position);
         }
+        self.running.metrics.partitions(&self.book.current());
         if !opened.is_empty() {
             self.task.open(&opened).await.map_err(unrecoverable)?;
         }
