@@ -265,6 +265,8 @@ fn build(plugins: &dyn Plugins, settings: StepSettings) -> Result<Step, ConnectE
             })
         }
     };
+    // The definition speaks first, as in a worker that validates: its words are those of 4.3.
+    plugin.config_def().parse(&settings.config)?;
     Ok(Step {
         alias: settings.alias,
         class: plugin.class().into(),

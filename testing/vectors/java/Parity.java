@@ -17,6 +17,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.storage.*;
 import org.apache.kafka.connect.transforms.Transformation;
+import org.apache.kafka.connect.transforms.predicates.Predicate;
 
 /** The real classes on the other side of a pipe: one case a line, one answer a line. */
 public class Parity {
@@ -301,6 +302,23 @@ public class Parity {
             }
             TRANSFORMS.put(a[1] + " " + a[2], t);
         }
+        ConnectRecord out = (ConnectRecord) t.apply(record(a));
+        return shown(out);
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    static String predicate(String[] a) throws Exception {
+        Predicate p = (Predicate) Class.forName(a[1]).getDeclaredConstructor().newInstance();
+        try {
+            p.configure(config(a[2]));
+        } catch (Throwable e) {
+            return "configure " + error(e);
+        }
+        return String.valueOf(p.test(record(a)));
+    }
+
+    @SuppressWarnings("rawtypes")
+    static ConnectRecord record(String[] a) {
         String topic = new String(HEX.parseHex(a[3]), StandardCharsets.UTF_8);
         Integer partition = a[4].equals("null") ? null : Integer.valueOf(a[4]);
         Schema ks = new In(a[5]).schema();
@@ -317,11 +335,14 @@ public class Parity {
                 headers.add(key, new SchemaAndValue(hs, in.value(null)));
             }
         }
-        ConnectRecord r = a[11].equals("null")
+        return a[11].equals("null")
             ? new SourceRecord(null, null, topic, partition, ks, k, vs, v, ts, headers)
             : new SinkRecord(topic, partition, ks, k, vs, v, Long.parseLong(a[11]), ts,
                 org.apache.kafka.common.record.TimestampType.CREATE_TIME, headers);
-        ConnectRecord out = (ConnectRecord) t.apply(r);
+    }
+
+    @SuppressWarnings("rawtypes")
+    static String shown(ConnectRecord out) {
         if (out == null) return "dropped";
         StringBuilder o = new StringBuilder();
         o.append(hex(out.topic())).append(' ').append(out.kafkaPartition()).append(' ');
@@ -406,6 +427,7 @@ public class Parity {
                     + " " + one(d.floatValue());
             }
             case "transform": return transform(a);
+            case "predicate": return predicate(a);
             default: throw new IllegalStateException(a[0]);
         }
     }

@@ -115,13 +115,24 @@ impl Fields {
         }
     }
 
+    fn is_in_first_week_of_next_year(&self) -> bool {
+        if self.year > 0 {
+            return self.month == 11 && self.week_of_year() == 1;
+        }
+        // Before Christ Java looks for the next year in the wrong direction.
+        let days_left = day_of(self.year + 1, 0, 1) - self.day_number;
+        let wrong_next = day_of(-self.year, 0, 1);
+        let to_sunday = (1 - day_of_week(wrong_next)).rem_euclid(7);
+        to_sunday > 0 && days_left <= 7 - to_sunday
+    }
+
     fn write(&self, letter: char, count: usize, out: &mut String) {
         let hour = self.of_day / 3_600_000;
         let number = match letter {
             'G' => return out.push_str(if self.year > 0 { "AD" } else { "BC" }),
             'y' => return write_year(era_year(self.year), count, out),
             'Y' => {
-                let next = self.month == 11 && self.week_of_year() == 1;
+                let next = self.is_in_first_week_of_next_year();
                 return write_year(self.year + i64::from(next), count, out);
             }
             'M' | 'L' if count >= 3 => return write_name(&MONTHS, self.month, count, out),

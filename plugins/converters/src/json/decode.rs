@@ -70,8 +70,11 @@ fn plain(schema: &Schema, node: &Node, config: &JsonConfig) -> Result<Value, Dat
         },
         SchemaType::Bytes => match node {
             Node::Text(text) => match scan::base64(text) {
-                Some(bytes) => Value::Bytes(Bytes::from(bytes)),
-                None => return Err(DataError::data("Invalid bytes field")),
+                Ok(bytes) => Value::Bytes(Bytes::from(bytes)),
+                Err(reason) => {
+                    let error = DataError::data("Invalid bytes field");
+                    return Err(error.caused_by(broken_base64(&reason)));
+                }
             },
             _ => Value::Null,
         },
@@ -175,8 +178,11 @@ fn logical_value(logical: LogicalType, schema: &Schema, node: &Node) -> Result<V
             Node::BigInteger(n) => Ok(Value::Decimal(Decimal::new(n.clone(), 0))),
             Node::Real(decimal) => Ok(Value::Decimal(decimal.clone())),
             Node::Text(text) => match scan::base64(text) {
-                Some(bytes) => decimal_of_bytes(schema, &bytes),
-                None => Err(DataError::data("Invalid bytes for Decimal field")),
+                Ok(bytes) => decimal_of_bytes(schema, &bytes),
+                Err(reason) => {
+                    let error = DataError::data("Invalid bytes for Decimal field");
+                    Err(error.caused_by(broken_base64(&reason)))
+                }
             },
             _ => Err(invalid("Decimal", "numeric or bytes")),
         },
@@ -193,6 +199,16 @@ fn logical_value(logical: LogicalType, schema: &Schema, node: &Node) -> Result<V
             _ => Err(invalid("Timestamp", "integral")),
         },
     }
+}
+
+/// Jackson's error of a text that is no base64.
+fn broken_base64(reason: &str) -> DataError {
+    DataError::of(
+        "com.fasterxml.jackson.databind.exc.InvalidFormatException",
+        format!(
+            "Cannot access contents of TextNode as binary due to broken Base64 encoding: {reason}"
+        ),
+    )
 }
 
 /// Java wraps every failure of the conversion.

@@ -263,7 +263,7 @@ impl<'t> FastReader<'t> {
             )),
             (SchemaType::Bytes, b'"') => {
                 let text = self.string()?;
-                let bytes = scan::base64(&text).ok_or(GiveUp)?;
+                let bytes = scan::base64(&text).map_err(|_| GiveUp)?;
                 Ok(Value::Bytes(bytes.into()))
             }
             (SchemaType::Array, b'[') if depth < NESTING_MAX => {
@@ -364,7 +364,7 @@ impl<'t> FastReader<'t> {
         match logical {
             LogicalType::Decimal if first == b'"' => {
                 let text = self.string()?;
-                let bytes = scan::base64(&text).ok_or(GiveUp)?;
+                let bytes = scan::base64(&text).map_err(|_| GiveUp)?;
                 let decimal = logical::decimal_to_logical(schema, &bytes).map_err(|_| GiveUp)?;
                 Ok(Value::Decimal(decimal))
             }

@@ -15,6 +15,8 @@ mod schema_json;
 mod schema_read;
 mod tree;
 mod tree_error;
+mod tree_names;
+mod tree_tokens;
 
 pub use config::JsonConfig;
 pub use converter::JsonConverter;

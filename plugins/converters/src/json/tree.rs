@@ -16,12 +16,6 @@ use super::tree_error::{TreeError, character, location};
 pub(crate) const NESTING_MAX: usize = 1000;
 /// Jackson's limit of the text of a number.
 const NUMBER_LENGTH_MAX: usize = 1000;
-/// Jackson's limit of a member's name.
-const NAME_LENGTH_MAX: usize = 50_000;
-
-const EXPECTED_TOKEN: &str =
-    "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
-
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
@@ -71,19 +65,17 @@ impl Node {
 /// Reads the first value of a text.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, TreeError> {
     let text = as_utf8(bytes);
-    let mut reader = Reader { text: &text, at: 0 };
+    let mut reader = Reader {
+        text: &text,
+        at: 0,
+        last: "null",
+        wide: matches!(text, Cow::Owned(_)),
+    };
     reader.skip_space()?;
     if reader.peek().is_none() {
         return Ok(Node::Missing);
     }
-    let node = reader.value(0, false)?;
-    if matches!(node, Node::Integer(_) | Node::BigInteger(_) | Node::Real(_)) {
-        match reader.peek() {
-            None | Some(b' ' | b'\t' | b'\r' | b'\n') => {}
-            Some(_) => return Err(reader.unexpected("Expected space separating root-level values")),
-        }
-    }
-    Ok(node)
+    reader.value(0, false)
 }
 
 /// UTF-16 and UTF-32 are told by their zero bytes or a byte order mark.
@@ -125,25 +117,32 @@ fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
         [0xff, 0xfe, rest @ ..] => utf16(false, rest),
         [0, 0, 0, _, ..] => utf32(true, bytes),
         [_, 0, 0, 0, ..] => utf32(false, bytes),
-        [0, _, _, _, ..] => utf16(true, bytes),
-        [_, 0, _, _, ..] => utf16(false, bytes),
+        [0, _, ..] => utf16(true, bytes),
+        [_, 0, ..] => utf16(false, bytes),
         _ => Cow::Borrowed(bytes),
     }
 }
 
-struct Reader<'t> {
-    text: &'t [u8],
-    at: usize,
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t [u8],
+    pub(super) at: usize,
+    /// The last token, as Jackson names it where the input ends within the next.
+    pub(super) last: &'static str,
+    /// The text was UTF-16 or UTF-32, of which Jackson sees characters rather than bytes.
+    pub(super) wide: bool,
 }
 
 impl Reader<'_> {
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
     /// `Unexpected character (…): <why>` at the current character.
-    fn unexpected(&self, why: &str) -> TreeError {
-        let c = self.current_char();
+    pub(super) fn unexpected(&self, why: &str) -> TreeError {
+        self.unexpected_char(self.current_char(), why)
+    }
+
+    pub(super) fn unexpected_char(&self, c: char, why: &str) -> TreeError {
         let comment = "maybe a (non-standard) comment? (not recognized as one since Feature \
                        'ALLOW_COMMENTS' not enabled for parser)";
         let between = !why.starts_with("Expected space") && !why.contains("hex-digit");
@@ -152,17 +151,25 @@ impl Reader<'_> {
         TreeError::parse(self.text, self.at, message)
     }
 
-    fn current_char(&self) -> char {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let head = rest.get(..rest.len().min(4)).unwrap_or(rest);
-        let text = match std::str::from_utf8(head) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or_default())
-                .unwrap_or_default(),
-        };
-        text.chars()
-            .next()
-            .unwrap_or_else(|| rest.first().map_or(' ', |byte| char::from(*byte)))
+    /// The current byte, which Jackson mostly takes for a character.
+    pub(super) fn current_char(&self) -> char {
+        if self.wide {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let text = String::from_utf8_lossy(rest.get(..rest.len().min(4)).unwrap_or(rest));
+            return text.chars().next().unwrap_or(' ');
+        }
+        self.peek().map_or(' ', char::from)
+    }
+
+    /// The current character, consumed but for its last byte (`_decodeCharForError`).
+    fn whole_char(&mut self) -> Result<char, TreeError> {
+        let mut out = String::new();
+        if !self.wide && self.peek().is_some_and(|byte| byte >= 0x80) {
+            let byte = self.peek().unwrap_or_default();
+            self.multibyte(byte, self.last, &mut out)?;
+            self.at -= 1;
+        }
+        Ok(out.chars().next().unwrap_or_else(|| self.current_char()))
     }
 
     fn skip_space(&mut self) -> Result<(), TreeError> {
@@ -185,6 +192,21 @@ impl Reader<'_> {
 
     /// A value at the current non-space character. `in_array` chooses Jackson's words.
     fn value(&mut self, depth: usize, in_array: bool) -> Result<Node, TreeError> {
+        let node = self.any_value(depth, in_array)?;
+        self.last = match &node {
+            Node::Missing | Node::Null => "VALUE_NULL",
+            Node::Boolean(true) => "VALUE_TRUE",
+            Node::Boolean(false) => "VALUE_FALSE",
+            Node::Integer(_) | Node::BigInteger(_) => "VALUE_NUMBER_INT",
+            Node::Real(_) => "VALUE_NUMBER_FLOAT",
+            Node::Text(_) => "VALUE_STRING",
+            Node::Array(_) => "END_ARRAY",
+            Node::Object(_) => "END_OBJECT",
+        };
+        Ok(node)
+    }
+
+    fn any_value(&mut self, depth: usize, in_array: bool) -> Result<Node, TreeError> {
         match self.peek() {
             Some(b'{') => self.object(depth + 1),
             Some(b'[') => self.array(depth + 1),
@@ -192,7 +214,7 @@ impl Reader<'_> {
                 self.at += 1;
                 Ok(Node::Text(self.string("VALUE_STRING")?))
             }
-            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'-' | b'0'..=b'9') => self.number(depth == 0),
             Some(b't') => self.literal("true", Node::Boolean(true)),
             Some(b'f') => self.literal("false", Node::Boolean(false)),
             Some(b'n') => self.literal("null", Node::Null),
@@ -210,72 +232,6 @@ impl Reader<'_> {
         }
     }
 
-    fn bad_value(&mut self, in_array: bool) -> TreeError {
-        let any = format!("expected a valid value {EXPECTED_TOKEN}");
-        match self.peek() {
-            Some(b',' | b']') if in_array => self.unexpected("expected a value"),
-            Some(b'+') => {
-                self.at += 1;
-                let plus = "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not \
-                            allow numbers to have plus signs: enable \
-                            `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow";
-                TreeError::parse(self.text, self.at, plus)
-            }
-            Some(byte) if starts_token(byte) => self.bad_token(self.at),
-            _ => self.unexpected(&any),
-        }
-    }
-
-    /// `Unrecognized token '…'`: as long as the characters could be of an identifier.
-    fn bad_token(&self, start: usize) -> TreeError {
-        let mut token = String::new();
-        let mut reader = Reader {
-            text: self.text,
-            at: start + 1,
-        };
-        // The first byte counts as a character of its own.
-        token.extend(self.text.get(start).map(|byte| char::from(*byte)));
-        while token.len() < 256 {
-            let Some(byte) = reader.peek() else { break };
-            let mut next = String::new();
-            if byte < 0x80 {
-                next.push(char::from(byte));
-                reader.at += 1;
-            } else if let Err(error) = reader.multibyte(byte, "VALUE_STRING", &mut next) {
-                return error;
-            }
-            if !next
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
-            {
-                break;
-            }
-            token.push_str(&next);
-        }
-        if matches!(token.as_str(), "NaN" | "Infinity") {
-            let message = format!(
-                "Non-standard token '{token}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to \
-                 allow"
-            );
-            return TreeError::parse(self.text, start + token.len(), message);
-        }
-        let message = format!("Unrecognized token '{token}': was expecting {EXPECTED_TOKEN}");
-        TreeError::parse(self.text, start, message)
-    }
-
-    fn literal(&mut self, word: &str, node: Node) -> Result<Node, TreeError> {
-        let start = self.at;
-        let rest = self.text.get(start..).unwrap_or_default();
-        let follows = rest.get(word.len()).copied();
-        if !rest.starts_with(word.as_bytes())
-            || follows.is_some_and(|b| b.is_ascii() && continues_token(char::from(b)))
-        {
-            return Err(self.bad_token(start));
-        }
-        self.at += word.len();
-        Ok(node)
-    }
-
     fn open(&mut self, depth: usize) -> Result<usize, TreeError> {
         if depth > NESTING_MAX {
             return Err(TreeError::limit(format!(
@@ -284,6 +240,8 @@ impl Reader<'_> {
             )));
         }
         let start = self.at;
+        let array = self.peek() == Some(b'[');
+        self.last = if array { "START_ARRAY" } else { "START_OBJECT" };
         self.at += 1;
         self.skip_space()?;
         Ok(start)
@@ -356,11 +314,14 @@ impl Reader<'_> {
                 Some(b']') if first => return Err(self.wrong_close(']', '}', "Object", start)),
                 Some(b'"') => self.at += 1,
                 Some(_) => {
-                    return Err(self.unexpected("was expecting double-quote to start field name"));
+                    let c = self.whole_char()?;
+                    let why = "was expecting double-quote to start field name";
+                    return Err(self.unexpected_char(c, why));
                 }
             }
             first = false;
             let name = self.name()?;
+            self.last = "FIELD_NAME";
             let value = self.member(depth)?;
             members.insert(name, value);
             self.skip_space()?;
@@ -382,23 +343,6 @@ impl Reader<'_> {
                 return Err(TreeError::parse(self.text, self.text.len(), message));
             }
         }
-    }
-
-    fn name(&mut self) -> Result<Text, TreeError> {
-        let start = self.at;
-        if self.peek().is_none() {
-            let message = "Unexpected end-of-input: was expecting closing '\"' for name";
-            return Err(TreeError::end(self.text, message));
-        }
-        let name = self.string("field name")?;
-        if name.len() > NAME_LENGTH_MAX || self.at - start > NAME_LENGTH_MAX * 6 {
-            return Err(TreeError::limit(format!(
-                "Name length ({}) exceeds the maximum allowed ({NAME_LENGTH_MAX}, from \
-                 `StreamReadConstraints.getMaxNameLength()`)",
-                name.len()
-            )));
-        }
-        Ok(name)
     }
 
     /// The colon and the value of a member.
@@ -447,25 +391,30 @@ impl Reader<'_> {
                     self.escape(&mut out)?;
                 }
                 Some(byte) if byte < 32 => {
-                    let what = if token == "field name" {
-                        "name"
-                    } else {
-                        "string value"
-                    };
-                    let message = format!(
-                        "Illegal unquoted character ({}): has to be escaped using backslash to be \
-                         included in {what}",
-                        character(char::from(byte))
-                    );
-                    return Err(TreeError::parse(self.text, self.at, message));
+                    return Err(self.unescaped(byte, "string value"));
                 }
                 Some(byte) => self.multibyte(byte, token, &mut out)?,
             }
         }
     }
 
+    /// A control character stands as it is.
+    pub(super) fn unescaped(&self, byte: u8, place: &str) -> TreeError {
+        let message = format!(
+            "Illegal unquoted character ({}): has to be escaped using backslash to be included in \
+             {place}",
+            character(char::from(byte))
+        );
+        TreeError::parse(self.text, self.at, message)
+    }
+
     /// One character of several bytes, with the laxness of Jackson: overlong forms pass.
-    fn multibyte(&mut self, first: u8, token: &str, out: &mut String) -> Result<(), TreeError> {
+    pub(super) fn multibyte(
+        &mut self,
+        first: u8,
+        token: &str,
+        out: &mut String,
+    ) -> Result<(), TreeError> {
         let (length, mut code) = match first {
             0xc0..=0xdf => (2, u32::from(first & 0x1f)),
             0xe0..=0xef => (3, u32::from(first & 0x0f)),
@@ -502,35 +451,35 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn escape(&mut self, out: &mut String) -> Result<(), TreeError> {
+    /// What a backslash, already read, stands for: a unit of UTF-16.
+    pub(super) fn escaped_unit(&mut self) -> Result<u32, TreeError> {
         let Some(byte) = self.peek() else {
             let message = "Unexpected end-of-input in character escape sequence";
             return Err(TreeError::end(self.text, message));
         };
         let simple = match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
             b'u' => {
                 self.at += 1;
-                return self.unicode_escape(out);
+                return self.hex();
             }
             _ => {
-                let c = character(self.current_char());
+                let c = character(self.whole_char()?);
                 let message = format!("Unrecognized character escape {c}");
                 return Err(TreeError::parse(self.text, self.at, message));
             }
         };
         self.at += 1;
-        out.push(simple);
-        Ok(())
+        Ok(u32::from(simple))
     }
 
-    fn unicode_escape(&mut self, out: &mut String) -> Result<(), TreeError> {
-        let unit = self.hex()?;
+    fn escape(&mut self, out: &mut String) -> Result<(), TreeError> {
+        let unit = self.escaped_unit()?;
         if (0xd800..0xdc00).contains(&unit) {
             let rest = self.text.get(self.at..).unwrap_or_default();
             if rest.starts_with(b"\\u") {
@@ -583,9 +532,9 @@ impl Reader<'_> {
         TreeError::parse(self.text, at, message)
     }
 
-    fn number(&mut self) -> Result<Node, TreeError> {
+    fn number(&mut self, root: bool) -> Result<Node, TreeError> {
         let start = self.at;
-        let eof = "Unexpected end-of-input in null";
+        let eof = format!("Unexpected end-of-input in {}", self.last);
         let negative = self.peek() == Some(b'-');
         if negative {
             self.at += 1;
@@ -594,6 +543,8 @@ impl Reader<'_> {
             return Err(match self.peek() {
                 None => TreeError::end(self.text, eof),
                 Some(b'I') => self.negative_infinity(start),
+                // Jackson could read numbers that begin with a point, and is told not to.
+                Some(b'.') => self.not_a_value('.'),
                 Some(_) => self.bad_number(
                     self.at,
                     self.current_char(),
@@ -626,6 +577,9 @@ impl Reader<'_> {
                     Some(_) => self.bad_number(self.at, self.current_char(), why),
                 });
             }
+        }
+        if root && !matches!(self.peek(), None | Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            return Err(self.unexpected("Expected space separating root-level values"));
         }
         self.number_node(start, real)
     }
@@ -668,15 +622,4 @@ impl Reader<'_> {
             Err(_) => Node::BigInteger(text.parse().unwrap_or_default()),
         })
     }
-}
-
-/// Whether a byte could begin a word.
-fn starts_token(byte: u8) -> bool {
-    char::from(byte).is_alphabetic() || matches!(byte, b'_' | b'$')
-}
-
-/// `Character.isJavaIdentifierPart`, which also takes most control characters.
-fn continues_token(c: char) -> bool {
-    c.is_alphanumeric()
-        || matches!(c, '_' | '$' | '\0'..='\u{8}' | '\u{e}'..='\u{1b}' | '\u{7f}'..='\u{9f}')
 }

@@ -34,6 +34,14 @@ impl TreeError {
         }
     }
 
+    /// As [`Self::end`], said at a byte offset.
+    pub(crate) fn end_at(text: &[u8], at: usize, message: impl Into<String>) -> Self {
+        Self {
+            class: EOF,
+            message: format!("{}\n at {}", message.into(), location(text, at)),
+        }
+    }
+
     /// A limit of Jackson is passed.
     pub(crate) fn limit(message: impl Into<String>) -> Self {
         Self {

@@ -27,8 +27,8 @@ fn main() -> Result<ExitCode> {
         let summary = compare(kind, count, seed)?;
         different += summary.different;
         println!(
-            "{}: {} cases, {} different (seed {seed})",
-            summary.name, summary.cases, summary.different
+            "{}: {} cases, {} different, {} of them in more than an error's text (seed {seed})",
+            summary.name, summary.cases, summary.different, summary.outcomes
         );
         for (line, ours, java) in summary.shown {
             println!("  case {line}\n  ours {ours}\n  java {java}");

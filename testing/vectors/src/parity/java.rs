@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use super::{Random, cases::Kind};
 
 /// Differences shown per kind.
-const SHOWN_MAX: usize = 5;
+const SHOWN_MAX: usize = 30;
 /// Cases on their way to Java.
 const AHEAD_MAX: usize = 4096;
 
@@ -27,8 +27,14 @@ pub struct Summary {
     pub cases: usize,
     /// The cases answered differently.
     pub different: usize,
-    /// Some of those: line, ours, Java's.
+    /// Those of them where not only the text of an error differs.
+    pub outcomes: usize,
+    /// Some of the differences, those of outcomes first: line, ours, Java's.
     pub shown: Vec<(String, String, String)>,
+}
+
+fn is_error(answer: &str) -> bool {
+    answer.starts_with('!') || answer.starts_with("configure !")
 }
 
 fn libs() -> PathBuf {
@@ -97,6 +103,7 @@ pub fn compare(mut kind: Kind, count: usize, seed: u64) -> Result<Summary> {
         name: kind.name.clone(),
         cases: 0,
         different: 0,
+        outcomes: 0,
         shown: Vec::new(),
     };
     // Answers are read by a thread of their own: were they read between two cases, a full pipe would
@@ -115,7 +122,11 @@ pub fn compare(mut kind: Kind, count: usize, seed: u64) -> Result<Summary> {
         summary.cases += 1;
         if ours != java {
             summary.different += 1;
-            if summary.shown.len() < SHOWN_MAX {
+            if is_error(&ours) != is_error(&java) || !is_error(&ours) {
+                summary.outcomes += 1;
+                summary.shown.insert(0, (line, ours, java));
+                summary.shown.truncate(SHOWN_MAX);
+            } else if summary.shown.len() < SHOWN_MAX {
                 summary.shown.push((line, ours, java));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use milena_api::{ConnectError, RecordTransform, TransformInstance, TransformPlugin};
+use milena_api::{ConnectError, Predicate, RecordTransform, TransformInstance, TransformPlugin};
 use milena_data::{
     Header, Headers, MapValue, Record, Schema, SchemaAndValue, SchemaBuilder, SinkOrigin, Struct,
     Text, TimestampType, Value,
@@ -16,20 +16,44 @@ use super::{
 
 const FIELDS: [&str; 8] = ["a", "b", "c", "d", "e.f", "a.b", "x`y", ""];
 
-/// One kind per transform.
+/// One kind per transform, `$Key` and `$Value` apart, and one per predicate.
 #[must_use]
 pub fn kinds() -> Vec<Kind> {
-    let all = milena_transforms::transforms();
-    all.into_iter()
-        .filter(|plugin| !plugin.class().ends_with("$Key"))
-        .map(|plugin| {
-            let short = plugin.class().rsplit('.').next().unwrap_or_default();
-            let short = short.trim_end_matches("$Value").to_owned();
-            let mut made = HashMap::new();
-            let name = format!("transform {short}");
-            Kind::new(name, move |r| case(r, &*plugin, &short, &mut made))
+    let transforms = milena_transforms::transforms().into_iter().map(|plugin| {
+        let name = plugin.class().rsplit('.').next().unwrap_or_default();
+        let short = name.split('$').next().unwrap_or_default().to_owned();
+        let mut made = HashMap::new();
+        let name = format!("transform {name}");
+        Kind::new(name, move |r| case(r, &*plugin, &short, &mut made))
+    });
+    let predicates = milena_predicates::predicates().into_iter().map(|plugin| {
+        let short = plugin.class().rsplit('.').next().unwrap_or_default();
+        let short = short.to_owned();
+        let name = format!("predicate {short}");
+        Kind::new(name, move |r| {
+            let config = predicate_config(r, &short);
+            let record = record(r);
+            let line = line("predicate", plugin.class(), &config_text(&config), &record);
+            let ours = match plugin.predicate(&config) {
+                Err(error) => format!("configure {}", error_text(&error)),
+                Ok(mut predicate) => answer(holds(&mut *predicate, &record)),
+            };
+            Case { line, ours }
         })
-        .collect()
+    });
+    transforms.chain(predicates).collect()
+}
+
+fn holds(predicate: &mut dyn Predicate, record: &Record) -> Result<String, ConnectError> {
+    predicate.test(record).map(|holds| holds.to_string())
+}
+
+fn predicate_config(r: &mut Random, predicate: &str) -> BTreeMap<String, String> {
+    match predicate {
+        "HasHeaderKey" if !r.once_in(20) => [("name".to_owned(), field(r))].into(),
+        "TopicNameMatches" if !r.once_in(20) => [("pattern".to_owned(), regex(r))].into(),
+        _ => BTreeMap::new(),
+    }
 }
 
 type Made = HashMap<String, Result<Box<dyn RecordTransform>, ConnectError>>;
@@ -38,21 +62,10 @@ fn case(r: &mut Random, plugin: &dyn TransformPlugin, short: &str, made: &mut Ma
     let config = config(r, short);
     let record = record(r);
     let key = config_text(&config);
-    let origin = record.origin.as_ref();
-    let line = format!(
-        "transform\t{}\t{key}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
-        plugin.class(),
-        dump::hex(record.topic.as_bytes()),
-        or_null(record.partition),
-        dump::schema(record.key.schema.as_ref()),
-        dump::value(&record.key.value),
-        dump::schema(record.value.schema.as_ref()),
-        dump::value(&record.value.value),
-        or_null(record.timestamp),
-        headers(&record),
-        or_null(origin.map(|origin| origin.offset)),
-    );
+    let line = line("transform", plugin.class(), &key, &record);
     let transform = made.entry(key).or_insert_with(|| {
+        // As in a worker: the definition speaks first.
+        plugin.config_def().parse(&config)?;
         plugin.transform(&config).map(|instance| match instance {
             TransformInstance::PerRecord(transform) => transform,
             TransformInstance::Batch(_) => Box::new(Unexpected),
@@ -63,6 +76,22 @@ fn case(r: &mut Random, plugin: &dyn TransformPlugin, short: &str, made: &mut Ma
         Ok(transform) => answer(transform.apply(record).map(|out| shown(out.as_ref()))),
     };
     Case { line, ours }
+}
+
+fn line(op: &str, class: &str, config: &str, record: &Record) -> String {
+    let origin = record.origin.as_ref();
+    format!(
+        "{op}\t{class}\t{config}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        dump::hex(record.topic.as_bytes()),
+        or_null(record.partition),
+        dump::schema(record.key.schema.as_ref()),
+        dump::value(&record.key.value),
+        dump::schema(record.value.schema.as_ref()),
+        dump::value(&record.value.value),
+        or_null(record.timestamp),
+        headers(record),
+        or_null(origin.map(|origin| origin.offset)),
+    )
 }
 
 struct Unexpected;
@@ -242,25 +271,7 @@ fn config(r: &mut Random, transform: &str) -> BTreeMap<String, String> {
             }
         }
         "RegexRouter" => {
-            let regex = pick(
-                r,
-                &[
-                    "(.*)",
-                    "a|ab",
-                    "(t)(.*)",
-                    r"\w+",
-                    "(?<n>[a-z]+)-(.*)",
-                    "[",
-                    "t{2,1}",
-                    "(a",
-                    r"\p{Alpha}+",
-                    "(?i)TOPIC.*",
-                    ".*?(\\d*)",
-                    "^topic$",
-                    "*",
-                ],
-            );
-            set("regex", regex);
+            set("regex", regex(r));
             set(
                 "replacement",
                 pick(r, &["x", "$1", "${n}-$2", "$9", r"\$1", "$", "\\", "p-$0"]),
@@ -326,6 +337,27 @@ fn config(r: &mut Random, transform: &str) -> BTreeMap<String, String> {
         _ => {}
     }
     config
+}
+
+fn regex(r: &mut Random) -> String {
+    pick(
+        r,
+        &[
+            "(.*)",
+            "a|ab",
+            "(t)(.*)",
+            r"\w+",
+            "(?<n>[a-z]+)-(.*)",
+            "[",
+            "t{2,1}",
+            "(a",
+            r"\p{Alpha}+",
+            "(?i)TOPIC.*",
+            ".*?(\\d*)",
+            "^topic$",
+            "*",
+        ],
+    )
 }
 
 fn record(r: &mut Random) -> Record {
