@@ -36,7 +36,7 @@ impl Chain {
         &mut self.transforms
     }
 
-    /// Sets or removes who looks at each transform.
+    /// Sets or removes who looks at each stage: the transforms and the converters.
     pub fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
         self.transforms.observe(observer);
     }
@@ -68,7 +68,10 @@ impl Chain {
         value: Option<&Bytes>,
         headers: &[RawHeader],
     ) -> Result<Record, StageFailure> {
-        self.converters.decode(record, key, value, headers).await
+        let observer = self.transforms.observer();
+        self.converters
+            .decode_seen(record, key, value, headers, observer)
+            .await
     }
 
     /// A record to the bytes for Kafka.
@@ -76,6 +79,7 @@ impl Chain {
     /// # Errors
     /// The stage that failed, with its class.
     pub async fn encode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
-        self.converters.encode(record).await
+        let observer = self.transforms.observer();
+        self.converters.encode_seen(record, observer).await
     }
 }

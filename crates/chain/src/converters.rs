@@ -10,7 +10,7 @@ use milena_api::{
 use milena_config::Props;
 use milena_data::{Record, SchemaAndValue};
 
-use crate::{Plugins, Stage, StageFailure, under_prefix};
+use crate::{Observer, Plugins, Raw, Seen, Stage, StageFailure, under_prefix};
 
 const SIMPLE_HEADER_CONVERTER: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
 
@@ -85,23 +85,61 @@ impl Converters {
     /// The stage that failed, with its class.
     pub async fn decode(
         &mut self,
-        mut record: Record,
+        record: Record,
         key: Option<&Bytes>,
         value: Option<&Bytes>,
         raw: &[RawHeader],
     ) -> Result<Record, StageFailure> {
-        let topic: &str = &record.topic;
-        let decoded_key = self.key.decode(topic, raw, key).await;
-        let decoded_key = decoded_key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
-        let decoded = self.value.decode(topic, raw, value).await;
-        let decoded = decoded.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
-        if !raw.is_empty() {
-            let headers = self.headers.inner.all_to_connect(topic, raw);
-            record.headers =
-                headers.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
+        self.decode_seen(record, key, value, raw, None).await
+    }
+
+    /// As [`Self::decode`], while somebody looks.
+    pub(crate) async fn decode_seen(
+        &mut self,
+        mut record: Record,
+        key: Option<&Bytes>,
+        value: Option<&Bytes>,
+        raw: &[RawHeader],
+        mut observer: Look<'_>,
+    ) -> Result<Record, StageFailure> {
+        let before = observer.is_some().then(|| record.clone());
+        let decoded = self.key.decode(&record.topic, raw, key).await;
+        let decoded = decoded.map(|decoded| record.key = decoded);
+        let seen = Step {
+            stage: Stage::KeyConverter,
+            class: &self.key.class,
+            before: before.as_ref(),
+            raw: Raw::Bytes(key),
+        };
+        seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &record));
+        decoded.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+
+        let before = observer.is_some().then(|| record.clone());
+        let decoded = self.value.decode(&record.topic, raw, value).await;
+        let decoded = decoded.map(|decoded| record.value = decoded);
+        let seen = Step {
+            stage: Stage::ValueConverter,
+            class: &self.value.class,
+            before: before.as_ref(),
+            raw: Raw::Bytes(value),
+        };
+        seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &record));
+        decoded.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+
+        if raw.is_empty() {
+            return Ok(record);
         }
-        record.key = decoded_key;
-        record.value = decoded;
+        let before = observer.is_some().then(|| record.clone());
+        let decoded = self.headers.inner.all_to_connect(&record.topic, raw);
+        let decoded = decoded.map(|decoded| record.headers = decoded);
+        let seen = Step {
+            stage: Stage::HeaderConverter,
+            class: &self.headers.class,
+            before: before.as_ref(),
+            raw: Raw::Headers(raw),
+        };
+        seen.tell(observer, decoded.as_ref().map(|()| &record));
+        decoded.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
         Ok(record)
     }
 
@@ -110,27 +148,96 @@ impl Converters {
     /// # Errors
     /// The stage that failed, with its class.
     pub async fn encode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
+        self.encode_seen(record, None).await
+    }
+
+    /// As [`Self::encode`], while somebody looks.
+    pub(crate) async fn encode_seen(
+        &mut self,
+        record: &Record,
+        mut observer: Look<'_>,
+    ) -> Result<Encoded, StageFailure> {
         let topic: &str = &record.topic;
-        let mut headers = Vec::with_capacity(record.headers.len());
-        for header in record.headers.iter() {
-            let value = self
-                .headers
-                .inner
-                .from_connect(topic, &header.key, &header.value);
-            headers.push(RawHeader {
-                key: header.key.clone(),
-                value: value.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?,
-            });
+        let made = self.encode_headers(record);
+        if observer.is_some() && !record.headers.is_empty() {
+            let raw = made.as_deref().map_or(Raw::None, Raw::Headers);
+            let seen = Step::of(Stage::HeaderConverter, &self.headers.class, record, raw);
+            seen.tell(observer.as_deref_mut(), made.as_ref().map(|_| record));
         }
+        let mut headers = made.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
+
         let key = self.key.encode(topic, &mut headers, &record.key).await;
+        let raw = key
+            .as_ref()
+            .map_or(Raw::None, |bytes| Raw::Bytes(bytes.as_ref()));
+        let seen = Step::of(Stage::KeyConverter, &self.key.class, record, raw);
+        seen.tell(observer.as_deref_mut(), key.as_ref().map(|_| record));
         let key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+
         let value = self.value.encode(topic, &mut headers, &record.value).await;
+        let raw = value
+            .as_ref()
+            .map_or(Raw::None, |bytes| Raw::Bytes(bytes.as_ref()));
+        let seen = Step::of(Stage::ValueConverter, &self.value.class, record, raw);
+        seen.tell(observer, value.as_ref().map(|_| record));
         let value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
         Ok(Encoded {
             key,
             value,
             headers,
         })
+    }
+
+    fn encode_headers(&mut self, record: &Record) -> Result<Vec<RawHeader>, ConnectError> {
+        let mut headers = Vec::with_capacity(record.headers.len());
+        for header in record.headers.iter() {
+            let converter = &mut self.headers.inner;
+            headers.push(RawHeader {
+                key: header.key.clone(),
+                value: converter.from_connect(&record.topic, &header.key, &header.value)?,
+            });
+        }
+        Ok(headers)
+    }
+}
+
+/// Who looks, if anybody.
+type Look<'a> = Option<&'a mut (dyn Observer + 'static)>;
+
+/// One converter that has run.
+struct Step<'a> {
+    stage: Stage,
+    class: &'a str,
+    before: Option<&'a Record>,
+    raw: Raw<'a>,
+}
+
+impl<'a> Step<'a> {
+    fn of(stage: Stage, class: &'a str, before: &'a Record, raw: Raw<'a>) -> Self {
+        Self {
+            stage,
+            class,
+            before: Some(before),
+            raw,
+        }
+    }
+
+    fn tell(self, observer: Look<'_>, after: Result<&'a Record, &'a ConnectError>) {
+        let Some(observer) = observer else { return };
+        observer.seen(&Seen {
+            stage: self.stage,
+            alias: match self.stage {
+                Stage::KeyConverter => "key.converter",
+                Stage::ValueConverter => "value.converter",
+                _ => "header.converter",
+            },
+            class: self.class,
+            step: 0,
+            before: self.before,
+            after: after.map(Some),
+            applied: true,
+            raw: self.raw,
+        });
     }
 }
 

@@ -15,7 +15,7 @@ mod transforms;
 
 pub use chain::Chain;
 pub use converters::{Converters, Encoded};
-pub use observer::{Observer, Seen};
+pub use observer::{Observer, Raw, Seen};
 pub use plugins::Plugins;
 pub use settings::{PredicateSettings, StepSettings, step_settings, under_prefix};
 pub use stage::{Stage, StageFailure};

@@ -1,6 +1,7 @@
 //! Looking at a chain while it runs: preview and live tap.
 
-use milena_api::ConnectError;
+use bytes::Bytes;
+use milena_api::{ConnectError, RawHeader};
 use milena_data::Record;
 
 use crate::Stage;
@@ -16,12 +17,25 @@ pub struct Seen<'a> {
     pub class: &'a str,
     /// The position of the transform in the chain; 0 for converters.
     pub step: usize,
-    /// The record before; `None` before a converter that makes the first form of it.
+    /// The record before.
     pub before: Option<&'a Record>,
     /// The record after, `None` when it was dropped, or the failure.
     pub after: Result<Option<&'a Record>, &'a ConnectError>,
     /// False when the predicate kept the transform from being applied.
     pub applied: bool,
+    /// What a converter read or wrote.
+    pub raw: Raw<'a>,
+}
+
+/// The side of a converter that faces Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// Not a converter, or one that failed to write.
+    None,
+    /// The bytes of a key or value; `None` is null.
+    Bytes(Option<&'a Bytes>),
+    /// The headers.
+    Headers(&'a [RawHeader]),
 }
 
 /// Is told of every stage of every record. While there is none, nothing is copied for it.

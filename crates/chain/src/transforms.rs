@@ -7,7 +7,7 @@ use milena_config::Props;
 use milena_data::Record;
 
 use crate::{
-    Observer, Plugins, Seen, Stage, StageFailure,
+    Observer, Plugins, Raw, Seen, Stage, StageFailure,
     settings::{StepSettings, step_settings},
 };
 
@@ -81,6 +81,11 @@ impl TransformChain {
     /// Sets or removes who looks at each stage.
     pub fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
         self.observer = observer;
+    }
+
+    /// Who looks, for the stages beside the transforms.
+    pub(crate) fn observer(&mut self) -> Option<&mut (dyn Observer + 'static)> {
+        self.observer.as_deref_mut()
     }
 
     /// Runs all transforms on one record: the changed record, or `None` when one dropped it. A
@@ -242,6 +247,7 @@ impl Step {
             before: Some(before),
             after,
             applied,
+            raw: Raw::None,
         }
     }
 }

@@ -9,4 +9,5 @@
 
 mod connect_rounds;
 mod consumer_assignors;
+mod failure;
 mod rounds_keep_promises;
