@@ -1,4 +1,5 @@
-//! What the tests need beyond Rust: a JDK, Maven and the artifacts of Apache Kafka, kcat.
+//! What the tests need beyond Rust: a JDK, Maven and the artifacts of Apache Kafka, kcat, and librdkafka as
+//! its Python binding brings it.
 //!
 //! As root on Debian it installs packages with apt-get and says so; elsewhere it says what is missing.
 
@@ -31,6 +32,37 @@ pub(crate) fn kafka_libs() -> PathBuf {
     )
 }
 
+/// The Python binding of librdkafka, of the version that people use now.
+const LIBRDKAFKA: &str = "confluent-kafka==2.12.2";
+
+/// A Python of its own with librdkafka, under the target directory, where the tests look for it.
+fn librdkafka() -> Result<()> {
+    let folder = target_dir().join("librdkafka");
+    let python = folder.join("bin").join("python");
+    let works = |python: &PathBuf| {
+        let tried = Command::new(python)
+            .args(["-c", "import confluent_kafka"])
+            .output();
+        tried.is_ok_and(|out| out.status.success())
+    };
+    if works(&python) {
+        return Ok(());
+    }
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    step("a Python for librdkafka", &mut make)?;
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--only-binary=:all:",
+        LIBRDKAFKA,
+    ]);
+    step("librdkafka", &mut install)
+}
+
 /// Installs what can be installed; answers what is missing.
 pub(crate) fn provision() -> Result<Missing> {
     let mut missing = Missing::default();
@@ -39,11 +71,18 @@ pub(crate) fn provision() -> Result<Missing> {
         ("mvn", "-v", "maven"),
         ("kcat", "-V", "kcat"),
     ];
-    let absent: Vec<&str> = wanted
+    let mut absent: Vec<&str> = wanted
         .iter()
         .filter(|(p, arg, _)| !answers(p, arg))
         .map(|(_, _, package)| *package)
         .collect();
+    // Debian's Python cannot make a venv without this package.
+    let venv = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .output();
+    if !venv.is_ok_and(|out| out.status.success()) {
+        absent.push("python3-venv");
+    }
     if !absent.is_empty() && may_install() {
         say(&format!("installing with apt-get: {}", absent.join(" ")));
         // A failure is not the end: what is still missing is told below, and its tests are skipped.
@@ -62,6 +101,10 @@ pub(crate) fn provision() -> Result<Missing> {
         missing
             .0
             .push(("MILENA_NO_KCAT", "kcat (Debian package kcat)".to_owned()));
+    }
+    if let Err(error) = librdkafka() {
+        let reason = format!("librdkafka through Python 3 with venv and pip ({error:#})");
+        missing.0.push(("MILENA_NO_LIBRDKAFKA", reason));
     }
     if !answers("java", "-version") {
         missing.0.push((
