@@ -16,6 +16,9 @@ const BACKTRACK_MAX: usize = 1_000_000;
 /// The compiled form of a pattern may take this much memory, in bytes.
 const COMPILED_SIZE_MAX: usize = 10 << 20;
 
+/// A pattern may be this long, in bytes: the time to compile one can grow with the square of it.
+const PATTERN_LENGTH_MAX: usize = 20_000;
+
 /// A match took more steps than is reasonable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("matching the regular expression {pattern} takes too many steps; simplify it")]
@@ -47,6 +50,15 @@ impl JavaRegex {
     /// # Errors
     /// Java's `PatternSyntaxException`.
     pub fn new(pattern: &str) -> Result<Self, PatternSyntaxError> {
+        if pattern.len() > PATTERN_LENGTH_MAX {
+            return Err(PatternSyntaxError {
+                description: format!(
+                    "Unsupported regular expression (longer than {PATTERN_LENGTH_MAX} bytes)"
+                ),
+                index: None,
+                pattern: pattern.chars().take(100).collect(),
+            });
+        }
         let translated = translate(pattern)?;
         let regex = Self {
             pattern: pattern.to_owned(),

@@ -43,6 +43,26 @@ fn brackets(bytes: &[u8]) -> usize {
     deepest
 }
 
+/// Runs what reads a text recursively: Jackson's limit of nesting needs more stack than a worker's thread
+/// may have left. Such texts are rare.
+fn with_stack<T: Send>(
+    text: &[u8],
+    failed: &str,
+    read: impl FnOnce() -> Result<T, ConnectError> + Send,
+) -> Result<T, ConnectError> {
+    if brackets(text) <= SHALLOW_NESTING_MAX {
+        return read();
+    }
+    std::thread::scope(|scope| {
+        let deep = std::thread::Builder::new()
+            .stack_size(DEEP_STACK)
+            .spawn_scoped(scope, read);
+        deep.ok()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_else(|| Err(ConnectError::data(failed)))
+    })
+}
+
 /// `org.apache.kafka.connect.json.JsonConverter`.
 pub struct JsonConverter {
     config: JsonConfig,
@@ -64,9 +84,11 @@ impl JsonConverter {
     pub fn new(config: JsonConfig) -> Result<Self, ConnectError> {
         let fixed = match &config.schema_content {
             Some(text) if config.schemas_enable => {
-                let node = tree::parse(text.as_bytes())
-                    .map_err(|error| error.into_connect(BAD_SCHEMA_CONTENT))?;
-                schema_read::schema(&node, &config)?
+                with_stack(text.as_bytes(), BAD_SCHEMA_CONTENT, || {
+                    let node = tree::parse(text.as_bytes())
+                        .map_err(|error| error.into_connect(BAD_SCHEMA_CONTENT))?;
+                    Ok(schema_read::schema(&node, &config)?)
+                })?
             }
             _ => None,
         };
@@ -96,19 +118,7 @@ impl JsonConverter {
                 return Ok(SchemaAndValue::new(schema, value));
             }
         }
-        if brackets(bytes) <= SHALLOW_NESTING_MAX {
-            return self.decode_slowly(bytes);
-        }
-        // Reading is recursive, and Jackson's limit of nesting needs more stack than a worker's thread
-        // may have left. Such messages are rare.
-        std::thread::scope(|scope| {
-            let deep = std::thread::Builder::new()
-                .stack_size(DEEP_STACK)
-                .spawn_scoped(scope, || self.decode_slowly(bytes));
-            deep.ok()
-                .and_then(|thread| thread.join().ok())
-                .unwrap_or_else(|| Err(ConnectError::data(BAD_MESSAGE)))
-        })
+        with_stack(bytes, BAD_MESSAGE, || self.decode_slowly(bytes))
     }
 
     fn decode_slowly(&mut self, bytes: &[u8]) -> Result<SchemaAndValue, ConnectError> {
