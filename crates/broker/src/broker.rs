@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    api::FetchSessions,
     clock::now_ms,
     config::BrokerConfig,
     group::Groups,
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) store: LogStore,
     pub(crate) cluster_id: String,
     pub(crate) appends: Appends,
+    pub(crate) fetch_sessions: FetchSessions,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) connections: AtomicUsize,
@@ -115,6 +117,7 @@ impl Broker {
             store,
             cluster_id,
             appends: Appends::default(),
+            fetch_sessions: FetchSessions::default(),
             groups,
             transactions,
             connections: AtomicUsize::new(0),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, RequestError, fenced, read, write};
 use crate::{
     broker::Shared,
     group::{NONE, OFFSETS_TOPIC},
@@ -22,7 +22,7 @@ pub(super) fn answer(
     let added = shared
         .transactions
         .add(shared, id, producer, request.producer_epoch, offsets);
-    let error = added.map_or_else(|error| error.0, |()| NONE);
+    let error = added.map_or_else(|error| fenced(error.0, version >= 2), |()| NONE);
     write(
         &AddOffsetsToTxnResponse::default().with_error_code(error),
         version,

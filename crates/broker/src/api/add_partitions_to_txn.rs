@@ -10,7 +10,7 @@ use kafka_protocol::messages::{
     },
 };
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, RequestError, fenced, read, write};
 use crate::{
     broker::Shared,
     group::{NONE, UNKNOWN_TOPIC_OR_PARTITION},
@@ -46,7 +46,7 @@ pub(super) fn answer(
             request.v3_and_below_producer_epoch,
             wanted,
         );
-        added.map_or_else(|error| error.0, |()| NONE)
+        added.map_or_else(|error| fenced(error.0, version >= 2), |()| NONE)
     } else {
         OPERATION_NOT_ATTEMPTED
     };

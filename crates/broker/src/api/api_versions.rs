@@ -2,16 +2,20 @@
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, api_versions_response::ApiVersion,
+    ApiVersionsRequest, ApiVersionsResponse,
+    api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey},
 };
 
-use super::{Answer, OFFERED, RequestError, read, write};
+use super::{Answer, OFFERED, RequestError, read, text, write};
 use crate::group::UNSUPPORTED_VERSION;
 
 const INVALID_REQUEST: i16 = 42;
 
 /// The first version in which a client names its software.
 const NAMED: i16 = 3;
+/// The first version whose clients take features that begin at 0 (KIP-1022).
+const ZERO_FEATURES: i16 = 4;
+const TRANSACTION_VERSION: &str = "transaction.version";
 
 pub(super) fn answer(body: Bytes, version: i16) -> Result<Answer, RequestError> {
     let request: ApiVersionsRequest = read(body, version)?;
@@ -20,7 +24,24 @@ pub(super) fn answer(body: Bytes, version: i16) -> Result<Answer, RequestError> 
         let refused = ApiVersionsResponse::default().with_error_code(INVALID_REQUEST);
         return write(&refused, version);
     }
-    write(&offered(), version)
+    let mut response = offered();
+    if version >= NAMED {
+        // Tells producers to write and end transactions the way of KIP-890.
+        let feature = FinalizedFeatureKey::default()
+            .with_name(text(TRANSACTION_VERSION))
+            .with_max_version_level(2)
+            .with_min_version_level(2);
+        response = response
+            .with_finalized_features_epoch(0)
+            .with_finalized_features(vec![feature]);
+    }
+    if version >= ZERO_FEATURES {
+        let feature = SupportedFeatureKey::default()
+            .with_name(text(TRANSACTION_VERSION))
+            .with_max_version(2);
+        response = response.with_supported_features(vec![feature]);
+    }
+    write(&response, version)
 }
 
 /// Letters, digits, dashes and dots, the last two not at an end: the names go into metrics and logs.

@@ -1,7 +1,6 @@
 //! Fetch: whole batches as they lie in the log, waiting for more when there is too little.
 //!
-//! Incremental sessions (KIP-227) are not kept: every answer carries session id 0, which tells a client to
-//! send full requests.
+//! Incremental sessions (KIP-227) are `fetch_sessions`'.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,8 +17,8 @@ use super::{Answer, LEADER_EPOCH, RequestError, read, write};
 use crate::{
     broker::Shared,
     group::{
-        FETCH_SESSION_ID_NOT_FOUND, NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH,
-        UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
+        NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID,
+        UNKNOWN_TOPIC_OR_PARTITION,
     },
     log::{Isolation, PartitionLog, ReadError, Topic},
 };
@@ -32,11 +31,11 @@ pub(super) async fn answer(
     body: Bytes,
     version: i16,
 ) -> Result<Answer, RequestError> {
-    let request: FetchRequest = read(body, version)?;
-    if request.session_epoch > 0 {
-        let response = FetchResponse::default().with_error_code(FETCH_SESSION_ID_NOT_FOUND);
-        return write(&response, version);
-    }
+    let mut request: FetchRequest = read(body, version)?;
+    let session = match shared.fetch_sessions.begin(&mut request, version) {
+        Ok(session) => session,
+        Err(error) => return write(&FetchResponse::default().with_error_code(error), version),
+    };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let deadline = Instant::now() + wait;
     let min = usize::try_from(request.min_bytes).unwrap_or(0);
@@ -55,6 +54,9 @@ pub(super) async fn answer(
         }
     };
     shared.appends.forget(&wanted.keys, &waiter);
+    let response = shared
+        .fetch_sessions
+        .finish(&session, &request, version, response);
     write(&response, version)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, RequestError, fenced, read, write};
 use crate::{broker::Shared, group::NONE, txn::InitProducer};
 
 pub(super) fn answer(
@@ -31,7 +31,7 @@ pub(super) fn answer(
             .with_producer_id(id.into())
             .with_producer_epoch(epoch),
         Err(error) => InitProducerIdResponse::default()
-            .with_error_code(error.0)
+            .with_error_code(fenced(error.0, version >= 4))
             .with_producer_id((-1).into())
             .with_producer_epoch(-1),
     };

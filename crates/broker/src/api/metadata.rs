@@ -117,9 +117,11 @@ fn described(shared: &Arc<Shared>, topic: &Topic, version: i16) -> MetadataRespo
         } else {
             Uuid::nil()
         })
-        .with_is_internal(
-            version >= 1
-                && (topic.name() == OFFSETS_TOPIC || topic.name() == "__transaction_state"),
-        )
+        .with_is_internal(version >= 1 && is_internal(topic.name()))
         .with_partitions((0..topic.partitions().len()).map(partition).collect())
+}
+
+/// The topics that hold the broker's own state.
+pub(super) fn is_internal(name: &str) -> bool {
+    name == OFFSETS_TOPIC || name == "__transaction_state"
 }

@@ -15,9 +15,13 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_producers;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod end_txn;
 mod fetch;
+mod fetch_sessions;
 mod find_coordinator;
 mod heartbeat;
 mod init_producer_id;
@@ -32,6 +36,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod quotas;
 mod sasl;
 mod sync_group;
 mod txn_offset_commit;
@@ -44,7 +49,12 @@ use kafka_protocol::{
     protocol::{Encodable, Request, StrBytes, decode_request_header_from_buffer},
 };
 
-use crate::{broker::Shared, listener::Listener, sasl::SaslError};
+use crate::{
+    broker::Shared,
+    group::{INVALID_PRODUCER_EPOCH, PRODUCER_FENCED},
+    listener::Listener,
+    sasl::SaslError,
+};
 
 /// What a request knows of its client.
 pub(crate) struct Client {
@@ -54,6 +64,7 @@ pub(crate) struct Client {
     pub(crate) login: Login,
 }
 
+pub(crate) use fetch_sessions::FetchSessions;
 pub(crate) use sasl::Login;
 
 /// A request that cannot be answered: its connection is closed.
@@ -75,7 +86,7 @@ pub(crate) enum RequestError {
 
 /// The requests that are answered, by key, with the versions offered.
 pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
-    (ApiKey::Produce, 3, 11),
+    (ApiKey::Produce, 3, 12),
     (ApiKey::Fetch, 4, 16),
     (ApiKey::ListOffsets, 1, 9),
     (ApiKey::Metadata, 0, 12),
@@ -96,21 +107,28 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::InitProducerId, 0, 5),
     (ApiKey::OffsetForLeaderEpoch, 2, 4),
     (ApiKey::AddPartitionsToTxn, 0, 3),
-    (ApiKey::AddOffsetsToTxn, 0, 3),
-    (ApiKey::EndTxn, 0, 3),
-    (ApiKey::TxnOffsetCommit, 0, 3),
+    (ApiKey::AddOffsetsToTxn, 0, 4),
+    (ApiKey::EndTxn, 0, 5),
+    (ApiKey::TxnOffsetCommit, 0, 5),
     (ApiKey::DescribeAcls, 1, 3),
+    (ApiKey::CreateAcls, 1, 3),
+    (ApiKey::DeleteAcls, 1, 3),
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::DescribeLogDirs, 1, 4),
     (ApiKey::SaslAuthenticate, 0, 2),
     (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::ElectLeaders, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
     (ApiKey::OffsetDelete, 0, 0),
+    (ApiKey::DescribeClientQuotas, 0, 1),
+    (ApiKey::AlterClientQuotas, 0, 1),
     (ApiKey::DescribeCluster, 0, 1),
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
     (ApiKey::ListTransactions, 0, 1),
+    (ApiKey::DescribeTopicPartitions, 0, 0),
 ];
 
 /// The epoch of every partition's leader: there is one broker, and it leads all the time.
@@ -120,6 +138,14 @@ pub(super) const LEADER_EPOCH: i32 = 0;
 pub(super) fn read<T: Request>(body: Bytes, version: i16) -> Result<T, RequestError> {
     milena_protocol::decode_request(body, version)
         .map_err(|error| RequestError::Malformed(error.to_string()))
+}
+
+/// A fenced producer's code: clients of old versions know the older one alone.
+fn fenced(error: i16, known: bool) -> i16 {
+    match error {
+        PRODUCER_FENCED if !known => INVALID_PRODUCER_EPOCH,
+        error => error,
+    }
 }
 
 /// A response waiting for its header.
@@ -258,7 +284,14 @@ async fn dispatch(
         ApiKey::AddOffsetsToTxn => add_offsets_to_txn::answer(shared, body, version),
         ApiKey::EndTxn => end_txn::answer(shared, body, version),
         ApiKey::TxnOffsetCommit => txn_offset_commit::answer(shared, body, version),
-        ApiKey::DescribeAcls => acls::answer(body, version),
+        ApiKey::DescribeAcls => acls::describe(body, version),
+        ApiKey::CreateAcls => acls::create(body, version),
+        ApiKey::DeleteAcls => acls::delete(body, version),
+        ApiKey::DescribeClientQuotas => quotas::describe(body, version),
+        ApiKey::AlterClientQuotas => quotas::alter(body, version),
+        ApiKey::ElectLeaders => elect_leaders::answer(shared, body, version),
+        ApiKey::DescribeLogDirs => describe_log_dirs::answer(shared, body, version),
+        ApiKey::DescribeTopicPartitions => describe_topic_partitions::answer(shared, body, version),
         ApiKey::DescribeConfigs => describe_configs::answer(shared, body, version),
         ApiKey::AlterConfigs => alter_configs::replace(shared, body, version),
         ApiKey::IncrementalAlterConfigs => alter_configs::change(shared, body, version),

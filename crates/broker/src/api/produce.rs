@@ -13,11 +13,13 @@ use crate::{
     broker::Shared,
     clock::now_ms,
     group::{
-        INVALID_PRODUCER_EPOCH, INVALID_REQUIRED_ACKS, INVALID_TOPIC_EXCEPTION, NONE,
-        OFFSETS_TOPIC, PRODUCER_FENCED, TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        CONCURRENT_TRANSACTIONS, INVALID_PRODUCER_EPOCH, INVALID_RECORD, INVALID_REQUIRED_ACKS,
+        INVALID_TOPIC_EXCEPTION, INVALID_TXN_STATE, NONE, NOT_ENOUGH_REPLICAS, OFFSETS_TOPIC,
+        PRODUCER_FENCED, TRANSACTION_ABORTABLE, TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
         UNKNOWN_TOPIC_OR_PARTITION,
     },
     log::{AppendOrigin, batch::BatchHeader},
+    txn::Joining,
 };
 
 const TRANSACTIONS_TOPIC: &str = "__transaction_state";
@@ -42,6 +44,7 @@ pub(super) fn answer(
                     &topic.name,
                     index,
                     data.records.unwrap_or_default(),
+                    version,
                 )
             } else {
                 refused(INVALID_REQUIRED_ACKS, None)
@@ -88,6 +91,7 @@ fn append(
     name: &str,
     index: i32,
     records: Bytes,
+    version: i16,
 ) -> PartitionProduceResponse {
     if name == OFFSETS_TOPIC || name == TRANSACTIONS_TOPIC {
         return refused(INVALID_TOPIC_EXCEPTION, None);
@@ -98,9 +102,16 @@ fn append(
     let Some(log) = topic.partition(index) else {
         return refused(UNKNOWN_TOPIC_OR_PARTITION, None);
     };
-    let transaction = BatchHeader::parse(&records)
-        .ok()
-        .filter(BatchHeader::is_transactional);
+    let header = BatchHeader::parse(&records).ok();
+    if header
+        .as_ref()
+        .is_some_and(|header| header.size() < records.len())
+    {
+        // What is judged of the first would not be judged of the others.
+        let message = "Produce requests must contain exactly one record batch per partition";
+        return refused(INVALID_RECORD, Some(message.to_owned()));
+    }
+    let transaction = header.filter(BatchHeader::is_transactional);
     let write = || log.append(records, AppendOrigin::Client, now_ms());
     let appended = match (transaction, transactional) {
         (None, _) => write(),
@@ -108,14 +119,26 @@ fn append(
         (Some(_), None) => return refused(TRANSACTIONAL_ID_AUTHORIZATION_FAILED, None),
         (Some(header), Some(id)) => {
             let (producer, epoch) = (header.producer_id, header.producer_epoch);
+            let joining = if version >= 12 {
+                Joining::ByWriting
+            } else {
+                Joining::Before
+            };
             let transactions = &shared.transactions;
-            match transactions.within(id, producer, epoch, name, index, write) {
+            let within =
+                transactions.within(shared, id, producer, epoch, name, index, joining, write);
+            match within {
                 Ok(appended) => appended,
-                // Producers know the older code here: the partition's, not the coordinator's.
-                Err(error) if error.0 == PRODUCER_FENCED => {
-                    return refused(INVALID_PRODUCER_EPOCH, None);
+                Err(error) => {
+                    let error = match error.0 {
+                        // Producers know the older code here: the partition's, not the coordinator's.
+                        PRODUCER_FENCED => INVALID_PRODUCER_EPOCH,
+                        TRANSACTION_ABORTABLE if version < 11 => INVALID_TXN_STATE,
+                        CONCURRENT_TRANSACTIONS if version < 12 => NOT_ENOUGH_REPLICAS,
+                        error => error,
+                    };
+                    return refused(error, None);
                 }
-                Err(error) => return refused(error.0, None),
             }
         }
     };

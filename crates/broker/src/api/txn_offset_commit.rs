@@ -11,7 +11,12 @@ use kafka_protocol::messages::{
 use super::{Answer, RequestError, read, write};
 use crate::{
     broker::Shared,
-    group::{CommittedOffset, INVALID_PRODUCER_EPOCH, NONE, OFFSETS_TOPIC, PRODUCER_FENCED},
+    group::{
+        CONCURRENT_TRANSACTIONS, COORDINATOR_LOAD_IN_PROGRESS, CommittedOffset,
+        INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, NONE, OFFSETS_TOPIC, PRODUCER_FENCED,
+        TRANSACTION_ABORTABLE,
+    },
+    txn::Joining,
 };
 
 pub(super) fn answer(
@@ -53,12 +58,28 @@ pub(super) fn answer(
             groups.commit(store, &request.group_id, producer, offsets.collect())
         };
         let id = &request.transactional_id;
+        let joining = if version >= 5 {
+            Joining::ByWriting
+        } else {
+            Joining::Before
+        };
         error = shared
             .transactions
-            .within(id, producer, epoch, OFFSETS_TOPIC, 0, commit)
+            .within(
+                shared,
+                id,
+                producer,
+                epoch,
+                OFFSETS_TOPIC,
+                0,
+                joining,
+                commit,
+            )
             .unwrap_or_else(|error| match error.0 {
                 // Producers know the older code here: the group's, not the coordinator's.
                 PRODUCER_FENCED => INVALID_PRODUCER_EPOCH,
+                TRANSACTION_ABORTABLE if version < 4 => INVALID_TXN_STATE,
+                CONCURRENT_TRANSACTIONS if version < 5 => COORDINATOR_LOAD_IN_PROGRESS,
                 code => code,
             });
     }

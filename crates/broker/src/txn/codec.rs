@@ -92,6 +92,7 @@ pub(super) fn decode(
         updated_ms,
         started_ms,
         last_epoch: -1,
+        former_id: -1,
     };
     Some((id, Some(txn)))
 }

@@ -4,20 +4,19 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use kafka_protocol::records::RecordBatchDecoder;
-use tracing::{error, info};
+use tracing::error;
 
-use super::{codec, producer_ids::ProducerIds};
+use super::{codec, ending::finish, producer_ids::ProducerIds};
 use crate::{
     broker::Shared,
     clock::now_ms,
     group::{
         CONCURRENT_TRANSACTIONS, INVALID_PRODUCER_ID_MAPPING, INVALID_REQUEST,
-        INVALID_TRANSACTION_TIMEOUT, INVALID_TXN_STATE, OFFSETS_TOPIC, PRODUCER_FENCED,
-        UNKNOWN_SERVER_ERROR,
+        INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED, TRANSACTION_ABORTABLE, UNKNOWN_SERVER_ERROR,
     },
     log::{
         AppendOrigin, BatchBuilder, Isolation, LogStore, MarkerKind, PartitionLog, batch::batches,
@@ -29,7 +28,7 @@ const READ_BYTES: usize = 1 << 20;
 /// `transaction.max.timeout.ms`.
 const TIMEOUT_MAX_MS: i32 = 15 * 60 * 1000;
 /// An epoch from which no further bump is made: a new producer id is given instead.
-const EPOCH_LAST: i16 = i16::MAX - 2;
+pub(super) const EPOCH_LAST: i16 = i16::MAX - 2;
 
 /// A Kafka error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +72,7 @@ impl Phase {
     }
 
     /// Whether the end is decided and its markers are being written.
-    fn is_decided(self) -> bool {
+    pub(super) fn is_decided(self) -> bool {
         matches!(self, Self::PrepareCommit | Self::PrepareAbort)
     }
 
@@ -101,6 +100,47 @@ pub(crate) struct Transaction {
     pub(crate) partitions: BTreeSet<(String, i32)>,
     pub(crate) updated_ms: i64,
     pub(crate) started_ms: i64,
+    /// The producer id before the last, which ran out of epochs, so that a retry is recognised; or -1.
+    pub(crate) former_id: i64,
+}
+
+impl Transaction {
+    pub(super) fn check(&self, producer_id: i64, epoch: i16) -> Result<(), TxnError> {
+        if self.producer_id != producer_id {
+            Err(TxnError(INVALID_PRODUCER_ID_MAPPING))
+        } else if self.epoch != epoch {
+            Err(TxnError(PRODUCER_FENCED))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds partitions; begins when nothing is open.
+    fn add(
+        &mut self,
+        shared: &Shared,
+        id: &str,
+        partitions: impl IntoIterator<Item = (String, i32)>,
+    ) -> Result<(), TxnError> {
+        if self.phase.is_decided() {
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
+        }
+        let mut next = self.clone();
+        if next.phase != Phase::Ongoing {
+            next.phase = Phase::Ongoing;
+            next.partitions.clear();
+            next.started_ms = now_ms();
+        }
+        let before = next.partitions.len();
+        next.partitions.extend(partitions);
+        if self.phase == Phase::Ongoing && before == next.partitions.len() {
+            return Ok(());
+        }
+        next.updated_ms = now_ms();
+        save(&shared.store, id, &next)?;
+        *self = next;
+        Ok(())
+    }
 }
 
 /// InitProducerId.
@@ -116,17 +156,29 @@ pub(crate) struct InitProducer {
 /// A transaction for ListTransactions and DescribeTransactions.
 pub(crate) type Listing = (String, Transaction);
 
-/// All transactions, and the producer ids.
-pub(crate) struct Transactions {
-    state: Mutex<BTreeMap<String, Transaction>>,
-    ids: Mutex<ProducerIds>,
+pub(super) type Entry = Arc<Mutex<Transaction>>;
+
+/// Whether a write must find its partition in the transaction or adds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// It was added before (AddPartitionsToTxn, AddOffsetsToTxn).
+    Before,
+    /// The write adds it (KIP-890: Produce v12, TxnOffsetCommit v5).
+    ByWriting,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// All transactions, and the producer ids.
+pub(crate) struct Transactions {
+    /// One lock for each: writes of one transaction wait for its end, those of others do not.
+    pub(super) state: Mutex<BTreeMap<String, Entry>>,
+    pub(super) ids: Mutex<ProducerIds>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn storage(error: &io::Error) -> TxnError {
+pub(super) fn storage(error: &io::Error) -> TxnError {
     error!(%error, "the state of transactions could not be written");
     TxnError(UNKNOWN_SERVER_ERROR)
 }
@@ -137,8 +189,9 @@ impl Transactions {
         if let Some(log) = store.partition(TOPIC, 0) {
             read(&log, &mut state)?;
         }
+        let shared = |(id, txn)| (id, Arc::new(Mutex::new(txn)));
         Ok(Self {
-            state: Mutex::new(state),
+            state: Mutex::new(state.into_iter().map(shared).collect()),
             ids: Mutex::new(ProducerIds::load(dir)?),
         })
     }
@@ -161,7 +214,7 @@ impl Transactions {
         }
         let mut state = lock(&self.state);
         let now = now_ms();
-        let Some(txn) = state.get_mut(&id) else {
+        let Some(entry) = state.get(&id).cloned() else {
             let txn = Transaction {
                 producer_id: lock(&self.ids).take().map_err(|error| storage(&error))?,
                 epoch: 0,
@@ -171,12 +224,15 @@ impl Transactions {
                 partitions: BTreeSet::new(),
                 updated_ms: now,
                 started_ms: -1,
+                former_id: -1,
             };
             save(&shared.store, &id, &txn)?;
             let answer = (txn.producer_id, txn.epoch);
-            state.insert(id, txn);
+            state.insert(id, Arc::new(Mutex::new(txn)));
             return Ok(answer);
         };
+        drop(state);
+        let mut txn = lock(&entry);
         if init.producer_id >= 0 {
             let current = init.producer_id == txn.producer_id
                 && (init.epoch == txn.epoch
@@ -197,7 +253,7 @@ impl Transactions {
         if next.phase == Phase::Ongoing {
             // The zombie's epoch is fenced by the marker, the new instance gets one more.
             next.epoch += 1;
-            let aborted = self.finish(shared, &id, &mut next, MarkerKind::Abort);
+            let aborted = finish(shared, &id, &mut next, MarkerKind::Abort, None);
             if aborted.is_err() && next.phase.is_decided() {
                 *txn = next;
                 return Err(TxnError(CONCURRENT_TRANSACTIONS));
@@ -226,22 +282,9 @@ impl Transactions {
         Ok(answer)
     }
 
-    fn checked<'a>(
-        state: &'a mut BTreeMap<String, Transaction>,
-        id: &str,
-        producer_id: i64,
-        epoch: i16,
-    ) -> Result<&'a mut Transaction, TxnError> {
-        let txn = state
-            .get_mut(id)
-            .ok_or(TxnError(INVALID_PRODUCER_ID_MAPPING))?;
-        if txn.producer_id != producer_id {
-            return Err(TxnError(INVALID_PRODUCER_ID_MAPPING));
-        }
-        if txn.epoch != epoch {
-            return Err(TxnError(PRODUCER_FENCED));
-        }
-        Ok(txn)
+    pub(super) fn entry(&self, id: &str) -> Result<Entry, TxnError> {
+        let entry = lock(&self.state).get(id).cloned();
+        entry.ok_or(TxnError(INVALID_PRODUCER_ID_MAPPING))
     }
 
     /// Adds partitions to the open transaction; begins it when none is open.
@@ -253,184 +296,49 @@ impl Transactions {
         epoch: i16,
         partitions: impl IntoIterator<Item = (String, i32)>,
     ) -> Result<(), TxnError> {
-        let mut state = lock(&self.state);
-        let txn = Self::checked(&mut state, id, producer_id, epoch)?;
-        if txn.phase.is_decided() {
-            return Err(TxnError(CONCURRENT_TRANSACTIONS));
-        }
-        let mut next = txn.clone();
-        if next.phase != Phase::Ongoing {
-            next.phase = Phase::Ongoing;
-            next.partitions.clear();
-            next.started_ms = now_ms();
-        }
-        let before = next.partitions.len();
-        next.partitions.extend(partitions);
-        if txn.phase == Phase::Ongoing && before == next.partitions.len() {
-            return Ok(());
-        }
-        next.updated_ms = now_ms();
-        save(&shared.store, id, &next)?;
-        *txn = next;
-        Ok(())
+        let entry = self.entry(id)?;
+        let mut txn = lock(&entry);
+        txn.check(producer_id, epoch)?;
+        txn.add(shared, id, partitions)
     }
 
     /// Writes to a partition of the producer's open transaction. The transaction does not end meanwhile: a
     /// record behind its marker would belong to a transaction that nobody ends.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "who writes where, each of them checked"
+    )]
     pub(crate) fn within<T>(
         &self,
+        shared: &Shared,
         id: &str,
         producer_id: i64,
         epoch: i16,
         topic: &str,
         partition: i32,
+        joining: Joining,
         write: impl FnOnce() -> T,
     ) -> Result<T, TxnError> {
-        let mut state = lock(&self.state);
-        let txn = Self::checked(&mut state, id, producer_id, epoch)?;
-        let part =
-            txn.phase == Phase::Ongoing && txn.partitions.contains(&(topic.to_owned(), partition));
-        if part {
-            Ok(write())
-        } else {
-            Err(TxnError(INVALID_TXN_STATE))
+        let entry = self.entry(id)?;
+        let mut txn = lock(&entry);
+        txn.check(producer_id, epoch)?;
+        if txn.phase.is_decided() {
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
         }
-    }
-
-    /// Ends the transaction.
-    pub(crate) fn end(
-        &self,
-        shared: &Shared,
-        id: &str,
-        producer_id: i64,
-        epoch: i16,
-        kind: MarkerKind,
-    ) -> Result<(), TxnError> {
-        let mut state = lock(&self.state);
-        let txn = Self::checked(&mut state, id, producer_id, epoch)?;
-        let wanted = match kind {
-            MarkerKind::Commit => Phase::CompleteCommit,
-            MarkerKind::Abort => Phase::CompleteAbort,
-        };
-        match txn.phase {
-            Phase::Ongoing => {}
-            // Its markers could not be written: once more.
-            Phase::PrepareCommit if kind == MarkerKind::Commit => {}
-            Phase::PrepareAbort if kind == MarkerKind::Abort => {}
-            // The answer was lost: the same again.
-            phase if phase == wanted => return Ok(()),
-            _ => return Err(TxnError(INVALID_TXN_STATE)),
+        let place = (topic.to_owned(), partition);
+        if joining == Joining::ByWriting {
+            txn.add(shared, id, [place])?;
+        } else if txn.phase != Phase::Ongoing || !txn.partitions.contains(&place) {
+            return Err(TxnError(TRANSACTION_ABORTABLE));
         }
-        let mut next = txn.clone();
-        let finished = self.finish(shared, id, &mut next, kind);
-        if finished.is_ok() || next.phase.is_decided() {
-            // What was decided stays so, even where a marker could not be written.
-            *txn = next;
-        }
-        finished
-    }
-
-    /// The two phases: the decision is durable before any marker, the end after all.
-    fn finish(
-        &self,
-        shared: &Shared,
-        id: &str,
-        txn: &mut Transaction,
-        kind: MarkerKind,
-    ) -> Result<(), TxnError> {
-        let (prepare, complete) = match kind {
-            MarkerKind::Commit => (Phase::PrepareCommit, Phase::CompleteCommit),
-            MarkerKind::Abort => (Phase::PrepareAbort, Phase::CompleteAbort),
-        };
-        let before = txn.phase;
-        txn.phase = prepare;
-        txn.updated_ms = now_ms();
-        if let Err(error) = save(&shared.store, id, txn) {
-            txn.phase = before;
-            return Err(error);
-        }
-        for (topic, number) in &txn.partitions {
-            // A topic that was deleted meanwhile needs no marker.
-            let Some(topic) = shared.store.topic(topic) else {
-                continue;
-            };
-            let Some(log) = topic.partition(*number) else {
-                continue;
-            };
-            let marked = log.append_marker(txn.producer_id, txn.epoch, kind, 0, now_ms());
-            if let Err(error) = marked {
-                error!(transactional_id = id, topic = topic.name(), partition = number, %error, "no marker");
-                return Err(TxnError(UNKNOWN_SERVER_ERROR));
-            }
-            if topic.name() == OFFSETS_TOPIC {
-                shared.groups.end_transaction(txn.producer_id, kind);
-            }
-            shared.appends.wake(topic.id(), *number);
-        }
-        let mut done = txn.clone();
-        done.phase = complete;
-        done.partitions.clear();
-        done.updated_ms = now_ms();
-        save(&shared.store, id, &done)?;
-        *txn = done;
-        Ok(())
-    }
-
-    /// Completes what was decided before the broker died, or while a marker could not be written.
-    pub(crate) fn finish_pending(&self, shared: &Shared) {
-        let mut state = lock(&self.state);
-        for (id, txn) in state.iter_mut() {
-            let kind = match txn.phase {
-                Phase::PrepareCommit => MarkerKind::Commit,
-                Phase::PrepareAbort => MarkerKind::Abort,
-                _ => continue,
-            };
-            if self.finish(shared, id, txn, kind).is_ok() {
-                info!(
-                    transactional_id = id,
-                    "completed a transaction that was decided before"
-                );
-            }
-        }
-    }
-
-    /// Aborts transactions that were open for too long, fencing their producers.
-    pub(crate) fn time_out(&self, shared: &Shared) {
-        self.finish_pending(shared);
-        let now = now_ms();
-        self.abort_open(shared, |txn| {
-            now >= txn.started_ms + i64::from(txn.timeout_ms)
-        });
-    }
-
-    /// Aborts the open transactions that are chosen, fencing their producers.
-    pub(crate) fn abort_open(&self, shared: &Shared, chosen: impl Fn(&Transaction) -> bool) {
-        let mut state = lock(&self.state);
-        for (id, txn) in state.iter_mut() {
-            if txn.phase != Phase::Ongoing || !chosen(txn) {
-                continue;
-            }
-            let mut next = txn.clone();
-            next.epoch += 1;
-            let finished = self.finish(shared, id, &mut next, MarkerKind::Abort);
-            if finished.is_err() && next.phase.is_decided() {
-                *txn = next;
-            } else if finished.is_ok() {
-                info!(
-                    transactional_id = id,
-                    timeout_ms = txn.timeout_ms,
-                    "aborted an open transaction"
-                );
-                *txn = next;
-            }
-        }
+        Ok(write())
     }
 
     /// All transactions.
     pub(crate) fn list(&self) -> Vec<Listing> {
         lock(&self.state)
             .iter()
-            .map(|(id, txn)| (id.clone(), txn.clone()))
+            .map(|(id, txn)| (id.clone(), lock(txn).clone()))
             .collect()
     }
 }
@@ -463,7 +371,7 @@ fn read(log: &PartitionLog, state: &mut BTreeMap<String, Transaction>) -> io::Re
     }
 }
 
-fn save(store: &LogStore, id: &str, txn: &Transaction) -> Result<(), TxnError> {
+pub(super) fn save(store: &LogStore, id: &str, txn: &Transaction) -> Result<(), TxnError> {
     let write = || -> io::Result<()> {
         if store.topic(TOPIC).is_none() {
             let config = BTreeMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]);

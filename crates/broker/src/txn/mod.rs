@@ -5,6 +5,7 @@
 
 mod codec;
 mod coordinator;
+mod ending;
 mod producer_ids;
 
-pub(crate) use coordinator::{InitProducer, Listing, Phase, Transactions};
+pub(crate) use coordinator::{InitProducer, Joining, Listing, Phase, Transactions};

@@ -36,12 +36,17 @@ pub(crate) fn text(text: &str) -> StrBytes {
 
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
+    /// Whether it writes and ends transactions as KIP-890 has it.
+    pub(crate) bumps: bool,
 }
 
 impl Client {
     pub(crate) async fn connect(bootstrap: &str) -> Self {
         let stream = TcpStream::connect(bootstrap).await.unwrap();
-        Self { stream }
+        Self {
+            stream,
+            bumps: false,
+        }
     }
 
     pub(crate) async fn send<T: Encodable + HeaderVersion>(
@@ -185,7 +190,9 @@ impl Client {
             .with_acks(-1)
             .with_timeout_ms(10_000)
             .with_topic_data(vec![topic]);
-        let answer: ProduceResponse = self.call(ApiKey::Produce, 9, &request).await;
+        let answer: ProduceResponse = self
+            .call(ApiKey::Produce, if self.bumps { 12 } else { 9 }, &request)
+            .await;
         let partition = &answer.responses[0].partition_responses[0];
         (partition.error_code, partition.base_offset)
     }

@@ -1,9 +1,12 @@
 //! The same requests to the embedded broker and to real Apache Kafka give the same answers. One body per
 //! feature notes what it is told; the notes of both must agree.
 
+mod admin;
 mod groups;
+mod kip890;
 mod producing;
 mod reading;
+mod sessions;
 mod topics;
 mod transactions;
 
@@ -24,10 +27,6 @@ const INTENDED: &[&str] = &[
     "configs: an unknown operation",
     // A new cluster sets it for all brokers, so that nobody takes the default for it.
     "configs: config min.insync.replicas",
-    // No sessions are kept: 0 tells the client to send full requests (KIP-227).
-    "fetch: a session",
-    "fetch: its next round",
-    "fetch: a wrong round",
 ];
 /// How long one body may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,7 +83,12 @@ async fn answers(bootstrap: &str, who: &str) -> BTreeMap<String, String> {
     body!("topics", topics::topics);
     body!("configs", topics::configs);
     body!("partitions", topics::partitions);
-    body!("security", topics::security);
+    body!("security", admin::security);
+    body!("quotas", admin::quotas);
+    body!("elections", admin::elections);
+    body!("directories", admin::directories);
+    body!("topic pages", admin::pages);
+    body!("fetch sessions", sessions::sessions);
     body!("idempotence", producing::idempotence);
     body!("refused batches", producing::refused);
     body!("list offsets", reading::list_offsets);
@@ -95,6 +99,8 @@ async fn answers(bootstrap: &str, who: &str) -> BTreeMap<String, String> {
     body!("fencing", transactions::fencing);
     body!("offsets in transactions", transactions::offsets);
     body!("described transactions", transactions::described);
+    body!("bumped epochs", kip890::bumps);
+    body!("bumped epochs and offsets", kip890::offsets);
     body!("groups", groups::strangers);
     body!("members", groups::members);
     body!("static members", groups::static_members);

@@ -71,7 +71,13 @@ impl Client {
             .with_producer_epoch(producer.1)
             .with_group_id(text(group).into())
             .with_topics(vec![topic]);
-        let answer: TxnOffsetCommitResponse = self.call(ApiKey::TxnOffsetCommit, 3, &request).await;
+        let answer: TxnOffsetCommitResponse = self
+            .call(
+                ApiKey::TxnOffsetCommit,
+                if self.bumps { 5 } else { 3 },
+                &request,
+            )
+            .await;
         answer.topics[0].partitions[0].error_code
     }
 

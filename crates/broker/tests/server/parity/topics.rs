@@ -2,9 +2,9 @@
 
 use kafka_protocol::messages::{
     ApiKey, CreatePartitionsRequest, CreatePartitionsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, DescribeAclsRequest, DescribeAclsResponse, DescribeConfigsRequest,
-    DescribeConfigsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-    MetadataRequest, MetadataResponse, TopicName,
+    DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, MetadataRequest,
+    MetadataResponse, TopicName,
     create_partitions_request::CreatePartitionsTopic,
     create_topics_request::{CreatableTopic, CreatableTopicConfig},
     delete_topics_request::DeleteTopicState,
@@ -222,14 +222,4 @@ pub(super) async fn partitions(c: &mut Client, notes: &mut Notes) {
     notes.note("fewer", c.grow("grown", 2, false).await);
     notes.note("none", c.grow("grown", 0, false).await);
     notes.note("no topic", c.grow("nope", 2, false).await);
-}
-
-pub(super) async fn security(c: &mut Client, notes: &mut Notes) {
-    let request = DescribeAclsRequest::default()
-        .with_resource_type_filter(1)
-        .with_pattern_type_filter(1)
-        .with_operation(1)
-        .with_permission_type(1);
-    let answer: DescribeAclsResponse = c.call(ApiKey::DescribeAcls, 3, &request).await;
-    notes.note("describe acls", answer.error_code);
 }
