@@ -7,12 +7,12 @@ use kafka_protocol::messages::{
     alter_client_quotas_response::{EntityData, EntryData},
 };
 
-use super::{Answer, RequestError, read, write};
+use super::{Answer, RequestError, read, text, write};
 
 pub(super) fn describe(body: Bytes, version: i16) -> Result<Answer, RequestError> {
     let _: DescribeClientQuotasRequest = read(body, version)?;
     let response = DescribeClientQuotasResponse::default()
-        .with_error_message(None)
+        .with_error_message(Some(text("")))
         .with_entries(Some(Vec::new()));
     write(&response, version)
 }
