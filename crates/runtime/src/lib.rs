@@ -3,6 +3,7 @@
 //! It decides nothing: every decision is `milena-core`'s. It names no Kafka client (that is
 //! `milena-kafka`) and no HTTP server (that is `milena-rest`).
 
+mod apart;
 pub mod group_net;
 pub mod lease;
 pub mod task;

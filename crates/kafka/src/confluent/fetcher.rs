@@ -158,6 +158,8 @@ impl Fetcher for ConfluentFetcher {
     }
 
     async fn poll(&mut self, max_wait: Duration) -> Result<Vec<PartitionBatch>, KafkaError> {
+        // May be dropped while it waits: the library moves a position only when it collects records, and with a
+        // deserializer that never waits it returns what it collected without an await in between.
         let records = self
             .consumer
             .poll(max_wait)

@@ -169,7 +169,8 @@ fn commit_error(error: &Error) -> CommitError {
     let port = port_error(error);
     match port.kind {
         KafkaErrorKind::Fenced => CommitError::Fenced(port),
-        KafkaErrorKind::Unknown => CommitError::Unknown(port),
+        // A retriable error comes when the answer to EndTxn was lost or late: it may have taken effect.
+        KafkaErrorKind::Unknown | KafkaErrorKind::Retriable => CommitError::Unknown(port),
         _ => CommitError::Aborted(port),
     }
 }

@@ -72,7 +72,6 @@ impl TaskHandle {
             return true;
         }
         self.cancelled.cancel();
-        self.join.abort();
         false
     }
 }

@@ -1,8 +1,8 @@
-//! Starts tasks and contains their failures: a panic or an error ends the task alone.
+//! Starts tasks, each on a thread of its own, and contains their failures: an error, a panic or a call that never
+//! returns ends the task alone.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use milena_api::{ConnectError, TaskInstance};
 use milena_core::TaskId;
 use tokio::sync::{mpsc, watch};
@@ -13,6 +13,7 @@ use super::{
     metrics::{TaskMetrics, TaskState},
     sink, source,
 };
+use crate::apart::apart;
 
 /// What a running task has beside its specification.
 pub(super) struct Running {
@@ -85,8 +86,17 @@ pub fn start_task(
         reports: reports.clone(),
     };
     let (over, name) = (reports, id.clone());
+    let work = apart(&format!("task-{id}"), run(running));
+    let killed = cancelled.clone();
     let join = tokio::spawn(async move {
-        let outcome = AssertUnwindSafe(run(running)).catch_unwind().await;
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            // Its thread drops it, as soon as the plugin gives the thread back.
+            () = killed.cancelled() => {
+                book.close(&name, &metrics);
+                return;
+            }
+        };
         // What failed is shown as failed until it is restarted or taken away.
         if matches!(outcome, Ok(Ok(()))) || over.cancelled.is_cancelled() {
             book.close(&name, &metrics);
@@ -94,7 +104,9 @@ pub fn start_task(
         over.send(match outcome {
             Ok(Ok(())) => TaskEvent::Stopped,
             Ok(Err(error)) => TaskEvent::Failed(error.trace()),
-            Err(panic) => TaskEvent::Failed(panic_text(panic.as_ref())),
+            Err(lost) => {
+                TaskEvent::Failed(ConnectError::connect(format!("the task {lost}")).trace())
+            }
         })
         .await;
     });
@@ -120,21 +132,11 @@ async fn run(running: Running) -> Result<(), ConnectError> {
         TaskInstance::Source(task) => {
             let exactly_once = running.spec.world.exactly_once == ExactlyOnce::On;
             running.metrics.is_source(exactly_once);
-            source::run(running, task).await
+            source::run(running, task, || plugin.task()).await
         }
         TaskInstance::Sink(task) => {
             running.metrics.is_sink();
             sink::run(running, task).await
         }
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-    ConnectError::connect(format!(
-        "the task panicked: {}",
-        said.unwrap_or_else(|| "no message".to_owned())
-    ))
-    .trace()
 }

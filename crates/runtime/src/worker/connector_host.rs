@@ -3,7 +3,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use milena_api::{ConnectError, Connector, ConnectorContext, ConnectorInstance, ConnectorRequest};
 use milena_config::Props;
 use milena_core::{
@@ -12,9 +12,11 @@ use milena_core::{
     herder::{ConnectorEvent, Incarnation, Outcome},
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{hosts::Hosts, resolve};
+use crate::apart::{Lost, apart, said};
 
 /// How long `start` and `task_configs` may take: as long as a client of REST waits.
 const CALL_WITHIN: Duration = Duration::from_secs(90);
@@ -39,13 +41,17 @@ pub(super) fn start_connector(
     config: Arc<RawProps>,
     target: TargetState,
 ) -> mpsc::Sender<ConnectorCommand> {
-    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let (commands, received) = mpsc::channel(COMMANDS);
+    let (passed_on, receiver) = mpsc::channel(COMMANDS);
+    let stopping = CancellationToken::new();
+    tokio::spawn(pass_on(received, passed_on, stopping.clone()));
     let host = ConnectorHost {
         hosts,
         name,
         incarnation,
         raw: config,
         version: None,
+        stopping,
     };
     tokio::spawn(host.run(target, receiver));
     commands
@@ -57,11 +63,31 @@ struct ConnectorHost {
     incarnation: Incarnation,
     raw: Arc<RawProps>,
     version: Option<String>,
+    /// The herder wants it to stop, whatever call is under way.
+    stopping: CancellationToken,
+}
+
+/// Passes commands on in order; that the connector is to stop is known at once.
+async fn pass_on(
+    mut from: mpsc::Receiver<ConnectorCommand>,
+    to: mpsc::Sender<ConnectorCommand>,
+    stopping: CancellationToken,
+) {
+    while let Some(command) = from.recv().await {
+        if matches!(command, ConnectorCommand::Stop) {
+            stopping.cancel();
+        }
+        if to.send(command).await.is_err() {
+            return;
+        }
+    }
+    stopping.cancel();
 }
 
 /// An instance that was made.
 struct Made {
-    instance: ConnectorInstance,
+    /// Gone when it did not come back from a call.
+    instance: Option<ConnectorInstance>,
     class: String,
     config: Props,
     started: bool,
@@ -116,11 +142,13 @@ impl ConnectorHost {
             .registry
             .connector(class)
             .map_err(|error| ConnectError::connect(error.to_string()))?;
-        let instance = plugin.connector()?;
         self.version = Some(plugin.version().to_owned());
         let class = plugin.class().to_owned();
+        let plugin = Arc::clone(plugin);
+        let made = apart("connector", async move { plugin.connector() });
+        let instance = within("the constructor", &self.stopping, CALL_WITHIN, made).await??;
         Ok(Made {
-            instance,
+            instance: Some(instance),
             class,
             config,
             started: false,
@@ -163,14 +191,21 @@ impl ConnectorHost {
         // A failed start is followed by a stop too: it frees what was taken.
         made.started = true;
         let config = made.config.clone();
-        let connector = common(&mut made.instance);
-        guarded("start", CALL_WITHIN, connector.start(context, config)).await?
+        call(made, &self.stopping, "start", CALL_WITHIN, |connector| {
+            connector.start(context, config)
+        })
+        .await?
     }
 
     async fn stop(&self, made: &mut Made) -> Result<(), ConnectError> {
         made.started = false;
-        let connector = common(&mut made.instance);
-        guarded("stop", STOP_WITHIN, connector.stop()).await
+        if made.instance.is_none() {
+            return Ok(());
+        }
+        call(made, &self.stopping, "stop", STOP_WITHIN, |connector| {
+            connector.stop()
+        })
+        .await
     }
 
     async fn generate(&self, made: &mut Made) -> Outcome {
@@ -179,8 +214,14 @@ impl ConnectorHost {
             .get("tasks.max")
             .and_then(|text| text.trim().parse::<usize>().ok())
             .unwrap_or(1);
-        let connector = common(&mut made.instance);
-        let generated = guarded("task_configs", CALL_WITHIN, connector.task_configs(max)).await;
+        let generated = call(
+            made,
+            &self.stopping,
+            "task_configs",
+            CALL_WITHIN,
+            move |connector| connector.task_configs(max),
+        )
+        .await;
         let configs = match generated {
             Ok(Ok(configs)) => configs,
             Ok(Err(error)) | Err(error) => {
@@ -229,23 +270,50 @@ fn common(instance: &mut ConnectorInstance) -> &mut dyn Connector {
     }
 }
 
-/// Awaits a plugin's call, but not beyond its deadline, and turns a panic into an error.
-async fn guarded<T>(
-    call: &str,
-    within: Duration,
-    future: impl Future<Output = T>,
+/// Makes a call on a thread of its own, but does not wait beyond the deadline: then the instance is given up.
+async fn call<T: Send + 'static>(
+    made: &mut Made,
+    stopping: &CancellationToken,
+    name: &'static str,
+    deadline: Duration,
+    work: impl for<'a> FnOnce(&'a mut dyn Connector) -> BoxFuture<'a, T> + Send + 'static,
 ) -> Result<T, ConnectError> {
-    match tokio::time::timeout(within, AssertUnwindSafe(future).catch_unwind()).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(panic)) => {
-            let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-            let said = said.unwrap_or_else(|| "no message".to_owned());
-            Err(ConnectError::connect(format!("{call} panicked: {said}")))
+    let Some(mut instance) = made.instance.take() else {
+        let text = format!("{name}: an earlier call of the connector has not returned");
+        return Err(ConnectError::connect(text));
+    };
+    let called = apart("connector", async move {
+        let outcome = AssertUnwindSafe(async { work(common(&mut instance)).await });
+        (outcome.catch_unwind().await, instance)
+    });
+    let (outcome, instance) = within(name, stopping, deadline, called).await?;
+    made.instance = Some(instance);
+    outcome.map_err(|panic| {
+        ConnectError::connect(format!("{name} panicked: {}", said(panic.as_ref())))
+    })
+}
+
+async fn within<T>(
+    name: &str,
+    stopping: &CancellationToken,
+    deadline: Duration,
+    called: impl Future<Output = Result<T, Lost>>,
+) -> Result<T, ConnectError> {
+    let given_up = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        outcome = called => {
+            outcome.map_err(|lost| ConnectError::connect(format!("{name} {lost}")))
         }
-        Err(_) => Err(ConnectError::connect(format!(
-            "{call} did not return within {} s",
-            within.as_secs()
+        () = given_up => Err(ConnectError::connect(format!(
+            "{name} did not return within {} s while the connector was to stop",
+            STOP_WITHIN.as_secs()
+        ))),
+        () = tokio::time::sleep(deadline) => Err(ConnectError::connect(format!(
+            "{name} did not return within {} s",
+            deadline.as_secs()
         ))),
     }
 }

@@ -3,7 +3,7 @@
 //! `OffsetsEditedOnlyStopped`: a change begins only after the herder said that the connector is stopped, has no tasks and,
 //! under exactly-once, its zombies are fenced.
 
-use std::{collections::BTreeMap, sync::PoisonError};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use milena_api::{ConnectError, ConnectorInstance, ConnectorOffset, TopicPartition};
 use milena_config::Props;
@@ -21,7 +21,24 @@ use milena_rest_model::{
 use serde_json::Value as Json;
 
 use super::{WorkerPort, client_props, port::unexpected};
-use crate::task::OffsetWrite;
+use crate::{apart::apart, task::OffsetWrite};
+
+/// How long a connector may think about a change (spec `distributed.md` 5.8).
+const VETO_WITHIN: Duration = Duration::from_secs(90);
+
+/// The connector's word on a change, from a thread of its own.
+async fn veto(
+    ask: impl Future<Output = Result<bool, ConnectError>> + Send + 'static,
+) -> Result<bool, HerderError> {
+    match tokio::time::timeout(VETO_WITHIN, apart("connector", ask)).await {
+        Ok(Ok(answer)) => answer.map_err(failed),
+        Ok(Err(lost)) => Err(HerderError::Failed(format!("alter_offsets {lost}"))),
+        Err(_) => Err(HerderError::Failed(format!(
+            "alter_offsets did not return within {} s",
+            VETO_WITHIN.as_secs()
+        ))),
+    }
+}
 
 impl WorkerPort {
     pub(super) async fn show_offsets(&self, name: &str) -> Result<ConnectorOffsets, HerderError> {
@@ -89,8 +106,9 @@ impl WorkerPort {
                     Some(offsets) => source_entries(offsets)?,
                     None => self.known_partitions(name).await?,
                 };
-                let altered = connector.alter_offsets(&config, &entries).await;
-                let managed = altered.map_err(failed)?;
+                let (config, asked) = (config.clone(), entries.clone());
+                let managed =
+                    veto(async move { connector.alter_offsets(&config, &asked).await }).await?;
                 self.write_source(name, &entries).await?;
                 managed
             }
@@ -111,8 +129,9 @@ impl WorkerPort {
                     let text = format!("Failed to modify offsets for sink connector {name}");
                     return Err(HerderError::Failed(text));
                 }
-                let altered = connector.alter_offsets(&config, &entries).await;
-                let managed = altered.map_err(failed)?;
+                let (config, asked) = (config.clone(), entries.clone());
+                let managed =
+                    veto(async move { connector.alter_offsets(&config, &asked).await }).await?;
                 match reset {
                     true => reset_group(name, admin.as_ref(), &group).await?,
                     false => alter_group(name, admin.as_ref(), &group, &entries).await?,

@@ -9,6 +9,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod bad_plugins;
+mod boundaries;
 mod cluster;
 mod distributed;
 mod recording;

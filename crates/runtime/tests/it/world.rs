@@ -27,6 +27,8 @@ use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, Wo
 use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
 use tempfile::TempDir;
 
+use crate::bad_plugins::{BadConverter, BadPlugin};
+
 /// Apache Kafka with its default of creating topics: one for all tests of this binary; it ends with the process.
 static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| {
     let mut options = BrokerOptions::default();
@@ -42,17 +44,22 @@ pub(crate) struct TestBroker {
     _embedded: Option<(RunningBroker, TempDir)>,
 }
 
-/// The embedded broker, and Apache Kafka where there is one.
-pub(crate) async fn brokers(test: &str) -> Vec<TestBroker> {
+/// The embedded broker.
+pub(crate) async fn embedded() -> TestBroker {
     let folder = tempfile::tempdir().unwrap();
     let mut config = BrokerConfig::new(folder.path(), ([127, 0, 0, 1], 0).into());
     config.auto_create_topics = true;
     config.group_initial_rebalance_delay = Duration::ZERO;
     let broker = Broker::start(config).await.unwrap();
-    let mut brokers = vec![TestBroker {
+    TestBroker {
         bootstrap: broker.bootstrap(),
         _embedded: Some((broker, folder)),
-    }];
+    }
+}
+
+/// The embedded broker, and Apache Kafka where there is one.
+pub(crate) async fn brokers(test: &str) -> Vec<TestBroker> {
+    let mut brokers = vec![embedded().await];
     if !oracle_is_missing(test) {
         let kafka = tokio::task::spawn_blocking(|| KAFKA.bootstrap());
         brokers.push(TestBroker {
@@ -175,10 +182,14 @@ impl PluginPort for NoValidation {
 pub(crate) fn registry() -> Arc<Registry> {
     let mut converters = milena_converters::converters();
     converters.push(Arc::new(Plain));
+    converters.push(Arc::new(BadConverter));
     let builder = Registry::builder()
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
         .connector(Arc::new(milena_file::FileStreamSinkPlugin))
         .connector(crate::recording::plugin())
+        .connector(Arc::new(crate::boundaries::MarkingPlugin))
+        .connector(Arc::new(BadPlugin { source: true }))
+        .connector(Arc::new(BadPlugin { source: false }))
         .converters(converters)
         .header_converters(vec![Arc::new(Plain)]);
     Arc::new(builder.build())

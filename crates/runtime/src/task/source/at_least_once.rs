@@ -87,7 +87,7 @@ pub(super) async fn run(
         wants_records,
         unsent: Vec::new(),
     };
-    let mut outcome = super::start(engine.running, task).await;
+    let mut outcome = super::start(engine.running, task, None).await;
     if outcome.is_ok() {
         engine.running.reports.send(TaskEvent::Running).await;
         outcome = engine.work(task).await;

@@ -1,12 +1,16 @@
 //! The exactly-once source: data and offsets in one transaction (KIP-618; spec `distributed.md` 3).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use milena_api::{CommittedRecord, ConnectError, SourceTask};
 use milena_core::{
     offsets::encode_offset_value,
-    task::{TransactionBoundary, parse_boundary},
+    task::{BoundaryRequest, TransactionBoundary, parse_boundary},
 };
 use milena_data::{SourceMap, SourceRecord};
 use milena_kafka::ports::{Ack, CommitError, OutRecord, Producer};
@@ -14,8 +18,10 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
+    Ended,
     at_least_once::{construction, offset_key},
     batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written},
+    marks::{Marks, Part},
 };
 use crate::task::{
     TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, start::Running,
@@ -45,14 +51,18 @@ struct Engine<'a> {
     /// Told to the task after the commit, in order.
     committed: Vec<CommittedRecord>,
     wants_records: bool,
-    unsent: Vec<SourceRecord>,
+    /// The parts of the batch in hand that are not sent yet.
+    parts: VecDeque<Part>,
+    marks: Option<Arc<Marks>>,
+    /// The outcome of a commit is unknown: this producer must not be used again.
+    unknown: bool,
     sent: usize,
 }
 
 pub(super) async fn run(
     running: &mut Running,
     task: &mut dyn SourceTask,
-) -> Result<(), ConnectError> {
+) -> Result<Ended, ConnectError> {
     let policy = super::policy(running);
     let preparation = Preparation::new(running, policy).await?;
     if let Some(gate) = running.spec.gate.clone() {
@@ -60,7 +70,7 @@ pub(super) async fn run(
     }
     // An older instance must not fence a newer one: it does not even begin.
     if running.stopping.is_cancelled() {
-        return Ok(());
+        return Ok(Ended::Stopped);
     }
     let spec = &running.spec;
     let offsets_topic = spec.world.offsets.topic().ok_or_else(|| {
@@ -82,12 +92,13 @@ pub(super) async fn run(
     let producer = producer.map_err(|error| construction(&error))?;
     tokio::select! {
         fenced = producer.init_transactions() => fenced.map_err(|error| construction(&error))?,
-        () = running.stopping.cancelled() => return Ok(()),
+        () = running.stopping.cancelled() => return Ok(Ended::Stopped),
     }
     if let Some(gate) = running.spec.gate.clone() {
         gate.after_producer().await?;
     }
     let boundary = boundary(running)?;
+    let marks = (boundary == TransactionBoundary::Connector).then(Arc::<Marks>::default);
     let wants_records = task.wants_committed_records();
     let mut engine = Engine {
         running,
@@ -104,10 +115,12 @@ pub(super) async fn run(
         partition: None,
         committed: Vec::new(),
         wants_records,
-        unsent: Vec::new(),
+        parts: VecDeque::new(),
+        marks: marks.clone(),
+        unknown: false,
         sent: 0,
     };
-    let mut outcome = super::start(engine.running, task).await;
+    let mut outcome = super::start(engine.running, task, marks.map(|marks| marks as _)).await;
     if outcome.is_ok() {
         engine.running.reports.send(TaskEvent::Running).await;
         outcome = engine.work(task).await;
@@ -116,7 +129,7 @@ pub(super) async fn run(
             && !engine.running.cancelled.is_cancelled()
         {
             outcome = engine.commit(task).await;
-        } else if engine.open {
+        } else if engine.open && !engine.unknown {
             // After a failure nothing of the open transaction may be seen.
             if let Err(error) = engine.producer.abort().await {
                 debug!(task = %engine.running.spec.id, %error, "the open transaction was left to its timeout");
@@ -125,7 +138,13 @@ pub(super) async fn run(
     }
     task.stop().await;
     engine.producer.close(CLOSE).await;
-    outcome
+    match outcome {
+        // R9: the epoch of a transaction with an unknown outcome is never used again.
+        Err(_) if engine.unknown && !engine.running.stopping.is_cancelled() => {
+            Ok(Ended::OutcomeUnknown)
+        }
+        outcome => outcome.map(|()| Ended::Stopped),
+    }
 }
 
 fn boundary(running: &Running) -> Result<TransactionBoundary, ConnectError> {
@@ -163,23 +182,61 @@ impl Engine<'_> {
             if !super::may_act(self.running).await {
                 return Ok(());
             }
-            let batch = if self.unsent.is_empty() {
-                self.poll(task).await?
-            } else {
-                std::mem::take(&mut self.unsent)
-            };
-            if !self.running.spec.world.lease.holds() {
-                self.unsent = batch;
-            } else if !batch.is_empty() {
-                self.send(batch).await?;
+            if self.parts.is_empty() {
+                let batch = self.poll(task).await?;
+                self.parts = match &self.marks {
+                    Some(marks) => marks.cut(batch)?.into(),
+                    None => VecDeque::from([Part {
+                        records: batch,
+                        then: None,
+                    }]),
+                };
             }
-            self.take_acks().await;
+            // It may have been polled before the worker stood still: it waits until it is ours for certain.
+            while self.running.spec.world.lease.holds()
+                && let Some(part) = self.parts.pop_front()
+            {
+                let rest = match part.records.is_empty() {
+                    true => Vec::new(),
+                    false => self.send(part.records).await?,
+                };
+                self.take_acks().await;
+                if !rest.is_empty() {
+                    let then = part.then;
+                    self.parts.push_front(Part {
+                        records: rest,
+                        then,
+                    });
+                    break;
+                }
+                match part.then {
+                    Some(BoundaryRequest::Commit) => self.commit(task).await?,
+                    Some(BoundaryRequest::Abort) => self.abort(task).await?,
+                    None => {}
+                }
+            }
             let due = self.boundary.commit_after_batch(self.last_commit.elapsed());
-            if due && self.unsent.is_empty() && !self.running.stopping.is_cancelled() {
+            if due && self.parts.is_empty() && !self.running.stopping.is_cancelled() {
                 self.commit(task).await?;
             }
         }
         Ok(())
+    }
+
+    /// The records of the open transaction are given up for good: their offsets are committed without them.
+    async fn abort(&mut self, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
+        if self.open {
+            self.producer
+                .abort()
+                .await
+                .map_err(|error| construction(&error))?;
+            self.open = false;
+            self.take_acks().await;
+            self.sent = 0;
+        } else {
+            warn!(task = %self.running.spec.id, "an abort was asked for, but no transaction is open");
+        }
+        self.commit(task).await
     }
 
     async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
@@ -214,7 +271,8 @@ impl Engine<'_> {
         }
     }
 
-    async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
+    /// Sends records in the open transaction; answers what could not be sent now.
+    async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<Vec<SourceRecord>, ConnectError> {
         self.running.metrics.batch(batch.len());
         let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
         let mut origins = Vec::with_capacity(batch.len());
@@ -280,14 +338,14 @@ impl Engine<'_> {
         for record in batch.iter().take(done) {
             self.note_offset(record)?;
         }
-        if let Some(index) = retry_from {
-            self.unsent = batch.into_iter().skip(index).collect();
-            tokio::select! {
-                () = tokio::time::sleep(SEND_AGAIN) => {}
-                () = self.running.stopping.cancelled() => {}
-            }
+        let Some(index) = retry_from else {
+            return Ok(Vec::new());
+        };
+        tokio::select! {
+            () = tokio::time::sleep(SEND_AGAIN) => {}
+            () = self.running.stopping.cancelled() => {}
         }
-        Ok(())
+        Ok(batch.into_iter().skip(index).collect())
     }
 
     async fn begin(&mut self) -> Result<(), ConnectError> {
@@ -350,10 +408,10 @@ impl Engine<'_> {
                 ConnectError::connect("offsets could not be written in the transaction")
                     .caused_by(construction(&error))
             })?;
-            self.producer
-                .commit()
-                .await
-                .map_err(|error| commit_failed(&error))?;
+            if let Err(error) = self.producer.commit().await {
+                self.unknown = matches!(error, CommitError::Unknown(_));
+                return Err(commit_failed(&error));
+            }
             self.open = false;
             self.pending.clear();
             self.take_acks().await;
@@ -392,8 +450,7 @@ impl Engine<'_> {
     }
 }
 
-/// The task fails; a restart reads the committed offsets and goes on. After an unknown outcome the
-/// epoch is never used again (R9): the producer goes with the task.
+/// What the task fails with. After an unknown outcome it begins anew instead, unless it is being stopped.
 fn commit_failed(error: &CommitError) -> ConnectError {
     let (CommitError::Fenced(cause) | CommitError::Aborted(cause) | CommitError::Unknown(cause)) =
         error;

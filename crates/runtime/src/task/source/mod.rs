@@ -3,29 +3,62 @@
 mod at_least_once;
 mod batch;
 mod exactly_once;
+mod marks;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use milena_api::{ConnectError, SourceTask, SourceTaskContext};
+use milena_api::{ConnectError, SourceTask, SourceTaskContext, TaskInstance, TransactionContext};
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::{
     ExactlyOnce, TaskEvent, TaskTarget, failing::ErrorPolicy, offset_reader::ConnectorOffsetReader,
     start::Running,
 };
 
+/// How a source task came to its end without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// Nobody knows whether its last transaction was committed: a new instance with a new producer epoch must read what
+    /// was (R9).
+    OutcomeUnknown,
+}
+
+/// The wait before a task begins anew after a transaction whose outcome is unknown.
+const ANEW: Duration = Duration::from_secs(1);
+
 /// Runs a source task to its end. `Ok`: it was asked to stop.
 pub(super) async fn run(
     mut running: Running,
     mut task: Box<dyn SourceTask>,
+    anew: impl Fn() -> Result<TaskInstance, ConnectError>,
 ) -> Result<(), ConnectError> {
     // A task that starts paused is not even started until it is resumed.
     if *running.target.borrow() == TaskTarget::Paused && !paused(&mut running).await {
         return Ok(());
     }
-    match running.spec.world.exactly_once {
-        ExactlyOnce::Off => at_least_once::run(&mut running, &mut *task).await,
-        ExactlyOnce::On => exactly_once::run(&mut running, &mut *task).await,
+    if running.spec.world.exactly_once == ExactlyOnce::Off {
+        return at_least_once::run(&mut running, &mut *task).await;
+    }
+    loop {
+        match exactly_once::run(&mut running, &mut *task).await? {
+            Ended::Stopped => return Ok(()),
+            Ended::OutcomeUnknown => {
+                warn!(task = %running.spec.id, "the outcome of a transaction is unknown; going on from what was committed, with a new epoch");
+                tokio::select! {
+                    () = running.stopping.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(ANEW) => {}
+                }
+                let TaskInstance::Source(next) = anew()? else {
+                    return Err(ConnectError::connect(
+                        "the plugin gave a sink task for a source",
+                    ));
+                };
+                task = next;
+            }
+        }
     }
 }
 
@@ -59,7 +92,11 @@ pub(super) async fn may_act(running: &Running) -> bool {
 }
 
 /// Starts the task with its context.
-async fn start(running: &Running, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
+async fn start(
+    running: &Running,
+    task: &mut dyn SourceTask,
+    transactions: Option<Arc<dyn TransactionContext>>,
+) -> Result<(), ConnectError> {
     let spec = &running.spec;
     let connector = spec.id.connector.shared();
     let context = SourceTaskContext {
@@ -69,7 +106,7 @@ async fn start(running: &Running, task: &mut dyn SourceTask) -> Result<(), Conne
             connector,
             offsets: Arc::clone(&spec.world.offsets),
         }),
-        transactions: None,
+        transactions,
         stopping: running.stopping.clone(),
     };
     let starting = task.start(context, spec.task_config.clone());

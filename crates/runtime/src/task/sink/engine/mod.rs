@@ -251,7 +251,9 @@ impl Engine {
     }
 
     async fn work(&mut self) -> Result<(), ConnectError> {
-        while !self.running.stopping.is_cancelled() {
+        while crate::task::source::may_act(&self.running).await
+            && !self.running.stopping.is_cancelled()
+        {
             while let Some(event) = self
                 .deferred
                 .pop_front()
@@ -362,7 +364,7 @@ impl Engine {
             return Ok(());
         }
         // AtMostOneRunning: after a pause of the process the partitions may be somebody else's.
-        if self.group.fenced() {
+        if self.group.fenced() || !self.running.spec.world.lease.holds() {
             return Ok(());
         }
         let begun = Instant::now();
