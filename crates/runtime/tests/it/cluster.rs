@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use milena_rest_model::{ConnectorStateInfo, HerderError};
 
-use crate::world::{Net, Worker, brokers, cluster, eventually, props, unique};
+use crate::world::{Net, Worker, brokers, cluster, embedded, eventually, props, unique};
 
 /// The workers of all connectors and tasks, when all run; how many items each has.
 fn spread(statuses: &BTreeMap<String, ConnectorStateInfo>) -> Option<BTreeMap<String, usize>> {
@@ -127,7 +127,6 @@ async fn workers_share_the_work_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_share_the_work_eagerly() {
-    for broker in brokers("workers_share_the_work_eagerly").await {
-        three_workers(&broker.bootstrap, &[("connect.protocol", "eager")]).await;
-    }
+    let broker = embedded().await;
+    three_workers(&broker.bootstrap, &[("connect.protocol", "eager")]).await;
 }
