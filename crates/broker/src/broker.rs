@@ -28,8 +28,6 @@ use crate::{
     watch::Appends,
 };
 
-/// How often partitions are looked at for retention, compaction and idleness.
-const MAINTENANCE: Duration = Duration::from_secs(15);
 /// How long connections get to end by themselves at shutdown.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -211,7 +209,7 @@ async fn maintain(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             () = shared.stopping.cancelled() => return,
-            () = tokio::time::sleep(MAINTENANCE) => {}
+            () = tokio::time::sleep(shared.config.maintenance) => {}
         }
         let store = Arc::clone(&shared);
         // Compaction may take long: never on a thread that answers requests.

@@ -106,6 +106,9 @@ impl ListenerConfig {
     }
 }
 
+/// Between two rounds of maintenance, where nobody asks otherwise: a round looks at every open partition.
+const MAINTENANCE: Duration = Duration::from_secs(15);
+
 /// The settings of an embedded broker.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
@@ -130,6 +133,8 @@ pub struct BrokerConfig {
     pub abort_transactions_at_start: bool,
     /// Topic defaults.
     pub log: LogConfig,
+    /// Between two rounds of retention, compaction and flushing.
+    pub maintenance: Duration,
     /// `max.connections`: beyond it new connections are closed at once.
     pub connections_max: usize,
     /// `socket.request.max.bytes`.
@@ -154,6 +159,7 @@ impl BrokerConfig {
             group_max_session_timeout: Duration::from_secs(30 * 60),
             abort_transactions_at_start: false,
             log: LogConfig::default(),
+            maintenance: MAINTENANCE,
             connections_max: 4096,
             request_bytes_max: 100 * 1024 * 1024,
             connection_idle: Duration::from_secs(600),

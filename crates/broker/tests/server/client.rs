@@ -49,12 +49,30 @@ impl Client {
         }
     }
 
+    /// Nothing when nobody listens.
+    pub(crate) async fn try_connect(bootstrap: &str) -> Option<Self> {
+        let stream = TcpStream::connect(bootstrap).await.ok()?;
+        Some(Self {
+            stream,
+            bumps: false,
+        })
+    }
+
     pub(crate) async fn send<T: Encodable + HeaderVersion>(
         &mut self,
         key: ApiKey,
         version: i16,
         request: &T,
     ) {
+        self.try_send(key, version, request).await.unwrap();
+    }
+
+    async fn try_send<T: Encodable + HeaderVersion>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        request: &T,
+    ) -> Option<()> {
         let mut body = BytesMut::new();
         let header = RequestHeader::default()
             .with_request_api_key(key as i16)
@@ -68,16 +86,24 @@ impl Client {
         let mut frame = BytesMut::new();
         frame.put_i32(i32::try_from(body.len()).unwrap());
         frame.extend_from_slice(&body);
-        self.stream.write_all(&frame).await.unwrap();
+        self.stream.write_all(&frame).await.ok()
+    }
+
+    /// Nothing when the broker is gone before its answer.
+    pub(crate) async fn try_call<T: Encodable + HeaderVersion, R: Decodable + HeaderVersion>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        request: &T,
+    ) -> Option<R> {
+        self.try_send(key, version, request).await?;
+        let frame = self.frame().await?;
+        Some(answer(frame, version))
     }
 
     pub(crate) async fn receive<R: Decodable + HeaderVersion>(&mut self, version: i16) -> R {
-        let mut frame = self.frame().await.expect("an answer");
-        let header = ResponseHeader::decode(&mut frame, R::header_version(version)).unwrap();
-        assert_eq!(header.correlation_id, 7);
-        let answer = R::decode(&mut frame, version).unwrap();
-        assert!(!frame.has_remaining(), "bytes are left behind the answer");
-        answer
+        let frame = self.frame().await.expect("an answer");
+        answer(frame, version)
     }
 
     /// The next frame; `None` when the broker has closed.
@@ -158,38 +184,8 @@ impl Client {
         id: Option<&str>,
         value: &[u8],
     ) -> (i16, i64) {
-        let record = Record {
-            transactional: id.is_some(),
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-            producer_id: producer.0,
-            producer_epoch: producer.1,
-            timestamp_type: TimestampType::Creation,
-            offset: 0,
-            sequence,
-            timestamp: 1_700_000_000_000,
-            key: None,
-            value: Some(Bytes::copy_from_slice(value)),
-            headers: kafka_protocol::indexmap::IndexMap::default(),
-        };
-        let mut records = BytesMut::new();
-        let options = RecordEncodeOptions {
-            version: 2,
-            compression: Compression::None,
-        };
-        RecordBatchEncoder::encode(&mut records, [&record], &options).unwrap();
-        let data = PartitionProduceData::default()
-            .with_index(0)
-            .with_records(Some(records.freeze()));
-        let topic = TopicProduceData::default()
-            .with_name(TopicName(text(topic)))
-            .with_partition_data(vec![data]);
-        let request = ProduceRequest::default()
-            .with_transactional_id(id.map(|id| text(id).into()))
-            .with_acks(-1)
-            .with_timeout_ms(10_000)
-            .with_topic_data(vec![topic]);
+        let value = std::str::from_utf8(value).unwrap();
+        let request = produce_request(topic, producer, sequence, id, (None, value));
         let answer: ProduceResponse = self
             .call(ApiKey::Produce, if self.bumps { 12 } else { 9 }, &request)
             .await;
@@ -232,4 +228,55 @@ impl Client {
         let at = &answer.groups[0].topics[0].partitions[0];
         (at.error_code, at.committed_offset)
     }
+}
+
+fn answer<R: Decodable + HeaderVersion>(mut frame: Bytes, version: i16) -> R {
+    let header = ResponseHeader::decode(&mut frame, R::header_version(version)).unwrap();
+    assert_eq!(header.correlation_id, 7);
+    let answer = R::decode(&mut frame, version).unwrap();
+    assert!(!frame.has_remaining(), "bytes are left behind the answer");
+    answer
+}
+
+/// A request that writes one record (key and value) to partition 0.
+pub(crate) fn produce_request(
+    topic: &str,
+    producer: (i64, i16),
+    sequence: i32,
+    id: Option<&str>,
+    record: (Option<&str>, &str),
+) -> ProduceRequest {
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    let record = Record {
+        transactional: id.is_some(),
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: producer.0,
+        producer_epoch: producer.1,
+        timestamp_type: TimestampType::Creation,
+        offset: 0,
+        sequence,
+        timestamp: 1_700_000_000_000,
+        key: record.0.map(bytes),
+        value: Some(bytes(record.1)),
+        headers: kafka_protocol::indexmap::IndexMap::default(),
+    };
+    let mut records = BytesMut::new();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    RecordBatchEncoder::encode(&mut records, [&record], &options).unwrap();
+    let data = PartitionProduceData::default()
+        .with_index(0)
+        .with_records(Some(records.freeze()));
+    let topic = TopicProduceData::default()
+        .with_name(TopicName(text(topic)))
+        .with_partition_data(vec![data]);
+    ProduceRequest::default()
+        .with_transactional_id(id.map(|id| text(id).into()))
+        .with_acks(-1)
+        .with_timeout_ms(10_000)
+        .with_topic_data(vec![topic])
 }

@@ -11,4 +11,5 @@ mod client;
 mod groups;
 mod hostile;
 mod parity;
+mod storm;
 mod transactions;
