@@ -16,11 +16,14 @@ pub struct BrokerOptions {
     pub properties: BTreeMap<String, String>,
     /// SCRAM users as the storage tool takes them: `SCRAM-SHA-256=[name=alice,password=secret]`.
     pub scram: Vec<String>,
+    /// Options of the Java machine in place of the small ones that suit tests; for measurements.
+    pub jvm: Option<Vec<String>>,
 }
 
 /// A running broker; killed when dropped.
 pub struct KafkaBroker {
     jvm: Jvm,
+    machine: Option<Vec<String>>,
     folder: TempDir,
     ports: BTreeMap<String, u16>,
 }
@@ -68,8 +71,20 @@ impl KafkaBroker {
         }
         run(folder.path(), "kafka.tools.StorageTool", &format)?;
         let ready = "Kafka Server started";
-        let jvm = Jvm::start(folder.path(), "kafka.Kafka", &[file], ready)?;
-        Ok(Self { jvm, folder, ports })
+        let machine = options.jvm.clone();
+        let jvm = Jvm::start_on(
+            folder.path(),
+            machine.as_deref(),
+            "kafka.Kafka",
+            &[file],
+            ready,
+        )?;
+        Ok(Self {
+            jvm,
+            machine,
+            folder,
+            ports,
+        })
     }
 
     /// `bootstrap.servers` of the plaintext listener.
@@ -91,6 +106,12 @@ impl KafkaBroker {
         self.folder.path()
     }
 
+    /// The process id of the broker itself, where the system tells.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.jvm.pid()
+    }
+
     /// Kills the broker as a crash would (SIGKILL).
     pub fn kill(&mut self) {
         self.jvm.kill();
@@ -105,7 +126,8 @@ impl KafkaBroker {
         let file = self.folder.path().join("server.properties");
         let file = file.to_str().context("a folder name that is not UTF-8")?;
         let ready = "Kafka Server started";
-        self.jvm = Jvm::start(self.folder.path(), "kafka.Kafka", &[file], ready)?;
+        let machine = self.machine.as_deref();
+        self.jvm = Jvm::start_on(self.folder.path(), machine, "kafka.Kafka", &[file], ready)?;
         Ok(())
     }
 }

@@ -24,6 +24,14 @@ const START: Duration = Duration::from_secs(120);
 const KEEPER: &str =
     "\"$@\" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill -9 $child; wait $child";
 
+/// Options of a machine that starts soon and takes little memory.
+const SMALL: [&str; 4] = [
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+];
+
 /// The two log levels that matter, on standard output.
 const LOG4J: &str = "appender.out.type=Console\nappender.out.name=OUT\nappender.out.layout.type=PatternLayout\n\
                      appender.out.layout.pattern=%p %c{1} %m%n\nrootLogger.level=INFO\n\
@@ -38,8 +46,23 @@ pub(crate) struct Jvm {
 impl Jvm {
     /// Runs a main class until it prints a line with `ready`; its output goes to `<folder>/<class>.log`.
     pub(crate) fn start(folder: &Path, main: &str, args: &[&str], ready: &str) -> Result<Self> {
+        Self::start_on(folder, None, main, args, ready)
+    }
+
+    /// As [`Jvm::start`] with these options of the machine in place of the small ones.
+    pub(crate) fn start_on(
+        folder: &Path,
+        machine: Option<&[String]>,
+        main: &str,
+        args: &[&str],
+        ready: &str,
+    ) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh", "java"]);
+        match machine {
+            Some(machine) => command.args(machine),
+            None => command.args(SMALL),
+        };
         command.args(options(folder)?).arg(main).args(args);
         command.current_dir(folder).stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -72,6 +95,14 @@ impl Jvm {
         Ok(jvm)
     }
 
+    /// The id of the Java process, the only child of its keeper.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let keeper = self.keeper.id();
+        let children = format!("/proc/{keeper}/task/{keeper}/children");
+        let text = fs::read_to_string(children).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    }
+
     /// Kills the process and waits for its end.
     pub(crate) fn kill(&mut self) {
         drop(self.pipe.take());
@@ -89,6 +120,7 @@ impl Drop for Jvm {
 /// Runs a main class to its end.
 pub(crate) fn run(folder: &Path, main: &str, args: &[String]) -> Result<String> {
     let mut command = Command::new("java");
+    command.args(SMALL);
     command.args(options(folder)?).arg(main).args(args);
     let output = command
         .output()
@@ -109,10 +141,6 @@ fn options(folder: &Path) -> Result<Vec<String>> {
         fs::write(&logging, LOG4J)?;
     }
     Ok(vec![
-        "-Xmx512m".to_owned(),
-        "-XX:+UseSerialGC".to_owned(),
-        "-XX:TieredStopAtLevel=1".to_owned(),
-        "-Xshare:auto".to_owned(),
         format!("-Dlog4j2.configurationFile={}", logging.display()),
         "-cp".to_owned(),
         format!("{}/*", ensure_jars()?.display()),
