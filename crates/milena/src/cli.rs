@@ -8,8 +8,10 @@ use crate::{
     exit::{Exit, USAGE},
     logging::{self, LogFormat},
     modes, quickstart,
+    verbs::{completions, config_check, connectors, plugins},
 };
 
+/// The whole command line.
 #[derive(Parser)]
 #[command(
     name = "milena",
@@ -19,7 +21,7 @@ use crate::{
                   topics and group protocol as the Java worker.",
     after_help = "Exit codes are listed in docs/exit-codes.md."
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 
@@ -50,6 +52,24 @@ enum Command {
     Distributed(Distributed),
     /// Run a worker of its own, with the property files of Kafka's connect-standalone.sh.
     Standalone(Standalone),
+    /// Ask and tell the connectors of a running cluster, over the REST API of any of its workers.
+    Connectors(connectors::Connectors),
+    /// List the plugins of this binary or of a worker, and describe their keys.
+    Plugins(plugins::Plugins),
+    /// Check configuration files before a worker sees them.
+    Config(config_check::Config),
+    /// Print the completions of a shell, for its start-up file.
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// Whether the terminal belongs to what the command itself shows, so that only warnings are logged.
+    fn is_quiet(&self) -> bool {
+        !matches!(
+            self,
+            Self::Dev(_) | Self::Broker(_) | Self::Distributed(_) | Self::Standalone(_)
+        )
+    }
 }
 
 /// Options of `milena quickstart`.
@@ -143,7 +163,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode, Exit
             });
         }
     };
-    let quiet = matches!(cli.command, Command::Quickstart(_));
+    let quiet = cli.command.is_quiet();
     logging::start(cli.log_format, cli.log.as_deref(), quiet)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -155,6 +175,16 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<ExitCode, Exit
         Command::Broker(options) => runtime.block_on(Box::pin(modes::broker(options))),
         Command::Distributed(options) => runtime.block_on(Box::pin(modes::distributed(options))),
         Command::Standalone(options) => runtime.block_on(Box::pin(modes::standalone(options))),
+        Command::Connectors(options) => runtime
+            .block_on(Box::pin(connectors::run(options)))
+            .map_err(Exit::Verb),
+        Command::Plugins(options) => runtime
+            .block_on(Box::pin(plugins::run(options)))
+            .map_err(Exit::Verb),
+        Command::Config(options) => runtime
+            .block_on(Box::pin(config_check::run(options)))
+            .map_err(Exit::Verb),
+        Command::Completions(options) => completions::run(&options).map_err(Exit::Verb),
     };
     // A plugin that blocks a thread must not hold the process: the clean stop was done above.
     runtime.shutdown_background();

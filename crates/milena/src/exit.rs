@@ -6,6 +6,8 @@ use std::{
     process::ExitCode,
 };
 
+use crate::verbs::failure::Failure;
+
 /// Why the process ends, for people and scripts.
 #[derive(Debug)]
 pub(crate) enum Exit {
@@ -15,6 +17,8 @@ pub(crate) enum Exit {
     CannotStart(String),
     /// A connector file of standalone mode cannot be used.
     ConnectorFile(String),
+    /// A command that asks or tells could not do it.
+    Verb(Failure),
 }
 
 impl Exit {
@@ -33,6 +37,7 @@ impl Exit {
             Self::Failed(_) => 1,
             Self::CannotStart(_) => 2,
             Self::ConnectorFile(_) => 3,
+            Self::Verb(failure) => failure.kind.code(),
         }
     }
 }
@@ -42,8 +47,13 @@ pub(crate) const USAGE: u8 = 64;
 
 /// Writes the error as one line and answers its code.
 pub(crate) fn report(exit: Exit) -> ExitCode {
-    let (Exit::Failed(text) | Exit::CannotStart(text) | Exit::ConnectorFile(text)) = &exit;
+    let text = match &exit {
+        Exit::Failed(text) | Exit::CannotStart(text) | Exit::ConnectorFile(text) => {
+            format!("milena: {text}")
+        }
+        Exit::Verb(failure) => failure.render(),
+    };
     // Nobody is left to be told when standard error is gone.
-    let _ = writeln!(io::stderr(), "milena: {text}");
+    let _ = writeln!(io::stderr(), "{text}");
     ExitCode::from(exit.code())
 }

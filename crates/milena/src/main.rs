@@ -11,6 +11,7 @@ mod plugins;
 mod properties;
 mod quickstart;
 mod signals;
+mod verbs;
 mod worker;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use milena_config::{Props, read_properties};
+use milena_config::{Charset, Props, parse_properties, read_properties};
 use serde_json::Value;
 
 use crate::exit::Exit;
@@ -18,13 +18,44 @@ pub(crate) fn connector(path: &Path) -> Result<Props, Exit> {
         |what: String| Exit::ConnectorFile(format!("connector file {}: {what}", path.display()));
     let bytes = fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
     if let Ok(json) = serde_json::from_slice::<Value>(&bytes) {
-        return from_json(&json).map_err(unusable);
+        return from_json(&json, None).map_err(unusable);
     }
     read_properties(path).map_err(|error| Exit::ConnectorFile(error.to_string()))
 }
 
+/// The content of a connector file and its `initial_state`; a name that is given stands in for a missing one.
+pub(crate) fn connector_of(
+    bytes: &[u8],
+    name: Option<&str>,
+) -> Result<(Props, Option<String>), String> {
+    if let Ok(json) = serde_json::from_slice::<Value>(bytes) {
+        let state = json
+            .get("initial_state")
+            .filter(|_| json.get("config").is_some());
+        let state = state.and_then(Value::as_str).map(str::to_owned);
+        return Ok((from_json(&json, name)?, state));
+    }
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let error = serde_json::from_slice::<Value>(bytes).err();
+        return Err(format!(
+            "is no JSON: {}",
+            error.map(|e| e.to_string()).unwrap_or_default()
+        ));
+    }
+    let mut props = parse_properties(bytes, Charset::Latin1).map_err(|error| error.to_string())?;
+    if let Some(name) = name {
+        props
+            .entry("name".to_owned())
+            .or_insert_with(|| name.to_owned());
+    }
+    match props.contains_key("name") {
+        true => Ok((props, None)),
+        false => Err("has no \"name\"".to_owned()),
+    }
+}
+
 /// `{"name": …, "config": {…}}` or the configuration itself.
-fn from_json(json: &Value) -> Result<Props, String> {
+fn from_json(json: &Value, default_name: Option<&str>) -> Result<Props, String> {
     let Value::Object(object) = json else {
         return Err("is JSON but no object".to_owned());
     };
@@ -51,6 +82,11 @@ fn from_json(json: &Value) -> Result<Props, String> {
             }
         }
     }
+    if let Some(name) = default_name {
+        props
+            .entry("name".to_owned())
+            .or_insert_with(|| name.to_owned());
+    }
     if !props.contains_key("name") {
         return Err("has no \"name\"".to_owned());
     }
@@ -64,11 +100,11 @@ mod tests {
     #[test]
     fn both_forms_of_json_are_understood() {
         let flat = serde_json::json!({"name": "a", "tasks.max": 1});
-        assert_eq!(from_json(&flat).unwrap()["tasks.max"], "1");
+        assert_eq!(from_json(&flat, None).unwrap()["tasks.max"], "1");
         let nested = serde_json::json!({"name": "a", "config": {"file": "x"}});
-        assert_eq!(from_json(&nested).unwrap()["name"], "a");
+        assert_eq!(from_json(&nested, None).unwrap()["name"], "a");
         let wrong = serde_json::json!({"name": "a", "config": {"name": "b"}});
-        assert!(from_json(&wrong).is_err());
-        assert!(from_json(&serde_json::json!({"file": "x"})).is_err());
+        assert!(from_json(&wrong, None).is_err());
+        assert!(from_json(&serde_json::json!({"file": "x"}), None).is_err());
     }
 }
