@@ -25,6 +25,9 @@ const AUTHORITIES: &[&str] = &[
     "/etc/ssl/cert.pem",
 ];
 
+/// How workers begin to say that there is no such connector class.
+const NO_CLASS: &str = "Failed to find any class that implements Connector";
+
 /// Which worker.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Remote {
@@ -210,6 +213,14 @@ fn no_answer(error: &ClientError) -> Failure {
 }
 
 fn refused(status: u16, message: &str, busy: bool, about: About<'_>) -> Failure {
+    // Java answers 500 with the name of an exception and the whole registry here.
+    if let Some(at) = message.find(NO_CLASS).filter(|_| matches!(about, About::Plugin)) {
+        let text = message.get(at..).unwrap_or(message);
+        let text = text.split(", available connectors are").next().unwrap_or(text);
+        return Failure::new(Kind::Invalid, text)
+            .remedy("see `milena plugins list --worker`")
+            .status(status);
+    }
     // The thing is named even where the worker's own words do not.
     let message = match about {
         About::Connector(name) | About::NewConnector(name) | About::Task(name)
@@ -243,9 +254,6 @@ fn refused(status: u16, message: &str, busy: bool, about: About<'_>) -> Failure 
         (409, _) => failure(Kind::Conflict).remedy("try again"),
         (400, About::Offsets(name)) if message.contains("STOPPED") => {
             failure(Kind::Invalid).remedy(format!("first `milena connectors stop {name} --wait`"))
-        }
-        (400, About::Plugin) if message.contains("Failed to find any class") => {
-            failure(Kind::Invalid).remedy("see `milena plugins list`")
         }
         (400..=499, _) => failure(Kind::Invalid),
         _ => failure(Kind::Failed).remedy("the worker's log says more"),

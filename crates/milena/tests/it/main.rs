@@ -14,3 +14,5 @@ mod metrics;
 mod modes;
 mod process;
 mod quickstart;
+mod scripts;
+mod verbs;

@@ -36,7 +36,9 @@ fn command(args: &[&str]) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command.env_remove("MILENA_LOG");
+    for name in ["LOG", "URL", "USER", "PASSWORD", "NETRC", "CACERT"] {
+        command.env_remove(format!("MILENA_{name}"));
+    }
     command
 }
 
