@@ -4,7 +4,9 @@
 //! and the ordinary clients of the package registries, and it says so before it acts.
 
 mod ci;
+mod clients;
 mod directions;
+mod printed;
 mod provision;
 mod run;
 mod sizes;

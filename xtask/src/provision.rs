@@ -1,5 +1,5 @@
-//! What the tests need beyond Rust: a JDK, Maven and the artifacts of Apache Kafka, kcat, and librdkafka as
-//! its Python binding brings it.
+//! What the tests need beyond Rust: a JDK, Maven and the artifacts of Apache Kafka, kcat, librdkafka as its
+//! Python binding brings it, and the REST clients that others wrote.
 //!
 //! As root on Debian it installs packages with apt-get and says so; elsewhere it says what is missing.
 
@@ -8,7 +8,10 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use milena_testing_kafka::ensure_jars;
 
-use crate::run::{answers, say, step, target_dir};
+use crate::{
+    clients,
+    run::{answers, say, step, target_dir},
+};
 
 /// What could not be had, by the environment variable that tells the tests of it.
 #[derive(Default)]
@@ -115,6 +118,7 @@ pub(crate) fn provision() -> Result<Missing> {
         let reason = format!("the artifacts of Apache Kafka through Maven ({error:#})");
         missing.0.push(("MILENA_NO_JAVA", reason));
     }
+    missing.0.extend(clients::install());
     Ok(missing)
 }
 

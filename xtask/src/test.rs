@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    clients,
     provision::{kafka_libs, provision, scratch},
     run::{cargo, root, say},
 };
@@ -23,7 +24,8 @@ pub(crate) fn run(all: bool) -> Result<()> {
     command.current_dir(root()).stdout(Stdio::piped());
     command
         .env("MILENA_SKIP_LOG", &skip_log)
-        .env("MILENA_KAFKA_LIBS", kafka_libs());
+        .env("MILENA_KAFKA_LIBS", kafka_libs())
+        .env("MILENA_CLIENTS", clients::folder());
     for (variable, reason) in &missing.0 {
         command.env(variable, reason);
     }

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    printed,
     provision::scratch,
     run::{cargo, root, say, step},
 };
@@ -95,7 +96,8 @@ fn tour(quickstart: &mut Child, dir: &Path) -> Result<()> {
             .map(|url| url.trim().to_owned())
     });
     let url = url.context("the quickstart does not show its REST address")?;
-    for line in fs::read_to_string(root().join("README.md"))?.lines() {
+    let readme = fs::read_to_string(root().join("README.md"))?;
+    for line in readme.lines() {
         let Some(arguments) = line.strip_prefix("curl ") else {
             continue;
         };
@@ -114,5 +116,5 @@ fn tour(quickstart: &mut Child, dir: &Path) -> Result<()> {
             String::from_utf8_lossy(&out.stdout).trim()
         ));
     }
-    Ok(())
+    printed::check(&readme, &url)
 }

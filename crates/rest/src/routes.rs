@@ -59,6 +59,7 @@ routes! {
     GET "connectors/{}/topics" => topics;
     PUT "connectors/{}/topics/reset" => reset_topics;
     GET "health" => health;
+    GET "milena/v1/openapi.json" => openapi;
     GET "metrics" => metrics;
 }
 
@@ -94,4 +95,47 @@ pub(crate) fn allowed(routes: &[(&Route, Vec<String>)]) -> String {
     }
     methods.push("OPTIONS");
     methods.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ROUTES;
+
+    /// `GET /connectors/{}/config` of every operation of the document.
+    fn documented() -> BTreeSet<String> {
+        let document: serde_json::Value =
+            serde_json::from_str(crate::endpoints::openapi::DOCUMENT).unwrap();
+        let mut found = BTreeSet::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            let plain: Vec<&str> = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "{}" } else { part })
+                .collect();
+            for method in operations.as_object().unwrap().keys() {
+                found.insert(format!("{} {}", method.to_uppercase(), plain.join("/")));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_document_and_the_routes_name_the_same_requests() {
+        let routes: BTreeSet<String> = ROUTES
+            .iter()
+            .map(|route| format!("{} /{}", route.method, route.path))
+            .collect();
+        assert_eq!(documented(), routes);
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        let text = crate::endpoints::openapi::DOCUMENT;
+        let document: serde_json::Value = serde_json::from_str(text).unwrap();
+        for line in text.lines().filter(|line| line.contains("\"$ref\"")) {
+            let pointer = line.split('"').nth(3).unwrap().trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
 }

@@ -214,9 +214,15 @@ fn no_answer(error: &ClientError) -> Failure {
 
 fn refused(status: u16, message: &str, busy: bool, about: About<'_>) -> Failure {
     // Java answers 500 with the name of an exception and the whole registry here.
-    if let Some(at) = message.find(NO_CLASS).filter(|_| matches!(about, About::Plugin)) {
+    if let Some(at) = message
+        .find(NO_CLASS)
+        .filter(|_| matches!(about, About::Plugin))
+    {
         let text = message.get(at..).unwrap_or(message);
-        let text = text.split(", available connectors are").next().unwrap_or(text);
+        let text = text
+            .split(", available connectors are")
+            .next()
+            .unwrap_or(text);
         return Failure::new(Kind::Invalid, text)
             .remedy("see `milena plugins list --worker`")
             .status(status);

@@ -44,10 +44,16 @@ impl Embedded {
 }
 
 /// Notes a test that cannot run for a missing program, so that the runner counts it.
-fn missing(test: &str, variable: &str) -> bool {
+pub(crate) fn missing(test: &str, variable: &str) -> bool {
     let Ok(reason) = std::env::var(variable) else {
         return false;
     };
+    skipped(test, &reason);
+    true
+}
+
+/// Counts a test as skipped.
+pub(crate) fn skipped(test: &str, reason: &str) {
     if let Some(log) = std::env::var_os("MILENA_SKIP_LOG") {
         let mut file = std::fs::OpenOptions::new()
             .append(true)
@@ -56,7 +62,6 @@ fn missing(test: &str, variable: &str) -> bool {
             .unwrap();
         writeln!(file, "{test}: {reason}").unwrap();
     }
-    true
 }
 
 fn fed(mut command: Command, input: &str) -> String {

@@ -14,5 +14,6 @@ mod metrics;
 mod modes;
 mod process;
 mod quickstart;
+mod rest_clients;
 mod scripts;
 mod verbs;

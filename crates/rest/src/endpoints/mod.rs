@@ -15,6 +15,7 @@ pub(crate) mod list_loggers;
 pub(crate) mod list_plugins;
 pub(crate) mod list_tasks;
 pub(crate) mod metrics;
+pub(crate) mod openapi;
 pub(crate) mod patch_config;
 pub(crate) mod pause;
 pub(crate) mod plugin_config;
