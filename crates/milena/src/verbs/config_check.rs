@@ -91,7 +91,7 @@ pub(crate) async fn run(options: Config) -> Result<(), Failure> {
     let Verb::Check { shown, kind, files } = options.verb;
     check(kind, &files, shown)
         .await
-        .map_err(|failure| failure.as_json(shown.json))
+        .map_err(|failure| failure.in_json(shown.json))
 }
 
 async fn check(kind: Option<FileKind>, files: &[PathBuf], shown: Shown) -> Result<(), Failure> {

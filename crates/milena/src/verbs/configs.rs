@@ -111,10 +111,11 @@ pub(super) async fn tasks(worker: &Worker, name: &str, shown: Shown) -> Ended {
             table.row(&[&number, key, value.as_str().unwrap_or("null")]);
         }
     }
-    Ok(match table.is_empty() {
+    match table.is_empty() {
         true => output::say("no tasks")?,
         false => output::say(&table.render(shown.colours()))?,
-    })
+    }
+    Ok(())
 }
 
 /// `connectors config NAME`.

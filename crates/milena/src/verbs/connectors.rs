@@ -203,7 +203,7 @@ pub(crate) async fn run(options: Connectors) -> Result<(), Failure> {
     let json = options.verb.shown().json;
     match dispatch(options.verb).await {
         Ok(()) | Err(End::Gone) => Ok(()),
-        Err(End::Failed(failure)) => Err(failure.as_json(json)),
+        Err(End::Failed(failure)) => Err(failure.in_json(json)),
     }
 }
 
@@ -333,10 +333,11 @@ async fn dispatch(verb: Verb) -> Ended {
 
 /// Says that something was done, as a line or as JSON.
 pub(super) fn done(shown: Shown, name: &str, what: &str) -> Ended {
-    Ok(match shown.json {
+    match shown.json {
         true => output::say_json(&serde_json::json!({"connector": name, "done": what}))?,
         false => output::say(&format!("{} {what}", output::plain(name)))?,
-    })
+    }
+    Ok(())
 }
 
 async fn target(names: Names, verb: &str, goal: Goal) -> Ended {

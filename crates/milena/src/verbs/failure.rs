@@ -91,7 +91,7 @@ impl Failure {
     }
 
     /// To be written as JSON.
-    pub(crate) fn as_json(mut self, json: bool) -> Self {
+    pub(crate) fn in_json(mut self, json: bool) -> Self {
         self.json = json;
         self
     }
@@ -142,7 +142,7 @@ mod tests {
             "milena: connector \"a\" not found; see `milena connectors list`\n  k: wrong\u{fffd}[2J"
         );
         let json: serde_json::Value =
-            serde_json::from_str(&failure().as_json(true).render()).unwrap();
+            serde_json::from_str(&failure().in_json(true).render()).unwrap();
         assert_eq!(json["error"]["exit_code"], 5);
         assert_eq!(json["error"]["details"][0]["key"], "k");
     }

@@ -56,7 +56,7 @@ pub(crate) async fn run(options: Plugins) -> Result<(), Failure> {
         Verb::List { whose, kind } => list(whose, kind.as_deref()).await,
         Verb::Describe { whose, plugin } => describe(whose, plugin).await,
     };
-    ended.map_err(|failure| failure.as_json(json))
+    ended.map_err(|failure| failure.in_json(json))
 }
 
 fn value(body: &impl Serialize) -> Result<Value, Failure> {

@@ -153,10 +153,11 @@ impl Look {
     /// Shows the states.
     pub(super) async fn once(&self, worker: &Worker) -> Ended {
         let statuses = self.statuses(worker).await?;
-        Ok(match self.shown.json {
+        match self.shown.json {
             true => output::say_json(&self.document(statuses))?,
             false => output::say(&self.render(&statuses))?,
-        })
+        }
+        Ok(())
     }
 
     /// One status by itself, several by name.
@@ -184,7 +185,7 @@ impl Look {
                 Ok(statuses) => self.render(&statuses),
                 // A worker that restarts is what one watches for.
                 Err(failure) if !last.is_empty() && failure.kind == Kind::NoAnswer => {
-                    failure.as_json(self.shown.json).render()
+                    failure.in_json(self.shown.json).render()
                 }
                 Err(failure) => return Err(failure.into()),
             };
