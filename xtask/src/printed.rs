@@ -65,6 +65,7 @@ fn run(command: &str, url: &str) -> Result<String> {
         .args(words)
         .current_dir(root())
         .env("MILENA_URL", url)
+        .env_remove("COLUMNS")
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
     let mut text = String::from_utf8_lossy(&out.stdout).into_owned();
