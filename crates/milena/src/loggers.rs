@@ -12,16 +12,19 @@ type Apply = Box<dyn Fn(&str) + Send + Sync>;
 
 static APPLY: OnceLock<Apply> = OnceLock::new();
 static LOGGERS: OnceLock<Arc<Loggers>> = OnceLock::new();
+static ROOT: OnceLock<&'static str> = OnceLock::new();
 
-/// Remembers how the log's filter is changed.
-pub(crate) fn on_change(apply: impl Fn(&str) + Send + Sync + 'static) {
+/// Remembers how the log's filter is changed, and the level that the root logger begins with.
+pub(crate) fn on_change(root: &'static str, apply: impl Fn(&str) + Send + Sync + 'static) {
+    let _ = ROOT.set(root);
     let _ = APPLY.set(Box::new(apply));
 }
 
 /// The loggers as REST sees them; one set for the whole process.
 pub(crate) fn port() -> Arc<Loggers> {
     let make = || {
-        Arc::new(Loggers::new("INFO", |directives| {
+        let root = ROOT.get().copied().unwrap_or("INFO");
+        Arc::new(Loggers::new(root, |directives| {
             if let Some(apply) = APPLY.get() {
                 apply(directives);
             }

@@ -39,7 +39,9 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>, quiet: bool) -> Res
             .with(fmt::layer().json().with_writer(io::stderr))
             .init(),
     }
-    loggers::on_change(move |directives| {
+    // A display keeps the terminal for itself also when REST sets the level of some logger.
+    let root = if quiet { "WARN" } else { "INFO" };
+    loggers::on_change(root, move |directives| {
         // Libraries below ours stay as quiet as they were.
         if let Ok(filter) =
             EnvFilter::try_new(format!("{directives},confluent_kafka=warn,hyper=warn"))
