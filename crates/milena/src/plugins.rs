@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use milena_file::{FileStreamSinkPlugin, FileStreamSourcePlugin};
+use milena_jdbc::{JdbcSinkPlugin, JdbcSourcePlugin, Vendor};
 use milena_registry::Registry;
 
 /// All plugins that are built in.
@@ -10,6 +11,11 @@ pub(crate) fn registry() -> Registry {
     Registry::builder()
         .connector(Arc::new(FileStreamSinkPlugin))
         .connector(Arc::new(FileStreamSourcePlugin))
+        // Of two vendors the first has the short names.
+        .connector(Arc::new(JdbcSinkPlugin(Vendor::Confluent)))
+        .connector(Arc::new(JdbcSinkPlugin(Vendor::Aiven)))
+        .connector(Arc::new(JdbcSourcePlugin(Vendor::Confluent)))
+        .connector(Arc::new(JdbcSourcePlugin(Vendor::Aiven)))
         .converters(milena_converters::converters())
         .header_converters(milena_converters::header_converters())
         .predicates(milena_predicates::predicates())

@@ -1,0 +1,601 @@
+//! PostgreSQL by `tokio-postgres`: rows stream in binary, rows go out by `COPY`.
+
+use std::{borrow::Cow, collections::HashMap, pin::Pin};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt, future::try_join_all};
+use milena_data::{Schema, SchemaType};
+use tokio_postgres::{
+    Client, Error, RowStream, SimpleQueryMessage, Statement,
+    config::SslMode,
+    types::{Format, IsNull, ToSql, Type},
+};
+
+use super::{
+    DbError, DbErrorKind, Dialect, Kind, Session, TablePattern, Target, Write, WriteKind, join,
+    postgres_decode::{self as decode, Raw},
+    postgres_text as text,
+};
+use crate::{
+    cell::{Cell, Column, SqlType, Stamp},
+    table::{Quoting, TableId},
+    tls::{Check, Tls},
+};
+
+/// From how many rows on `COPY` is worth its two round trips.
+const COPY_ROWS_MIN: usize = 8;
+/// How many statements travel together where rows are written one by one.
+const PIPELINE: usize = 30;
+/// How much of a `COPY` is gathered before it is sent.
+const COPY_CHUNK: usize = 256 * 1024;
+
+/// The dialect of PostgreSQL.
+pub(crate) struct PostgreSql;
+
+#[async_trait]
+impl Dialect for PostgreSql {
+    fn name(&self) -> &'static str {
+        "PostgreSql"
+    }
+    fn quotes(&self) -> (char, char) {
+        ('"', '"')
+    }
+    fn placeholder(&self, n: usize) -> String {
+        format!("${n}")
+    }
+    fn column_type(&self, schema: &Schema, _key: bool) -> Option<Cow<'static, str>> {
+        if schema.kind() == SchemaType::Array {
+            let element = self.column_type(schema.value_schema()?, false)?;
+            return Some(Cow::Owned(format!("{element}[]")));
+        }
+        Some(Cow::Borrowed(match Kind::of(schema)? {
+            Kind::Int8 | Kind::Int16 => "SMALLINT",
+            Kind::Int32 => "INT",
+            Kind::Int64 => "BIGINT",
+            Kind::Float32 => "REAL",
+            Kind::Float64 => "DOUBLE PRECISION",
+            Kind::Boolean => "BOOLEAN",
+            Kind::Text => "TEXT",
+            Kind::Bytes => "BYTEA",
+            Kind::Decimal(_) => "DECIMAL",
+            Kind::Date => "DATE",
+            Kind::Time => "TIME",
+            Kind::Timestamp => "TIMESTAMP",
+        }))
+    }
+    fn bytes_literal(&self, hex: &str) -> String {
+        format!("'\\x{hex}'")
+    }
+    fn key_text_type(&self) -> &'static str {
+        "TEXT"
+    }
+    fn alter(&self, table: &str, columns: &[String]) -> Vec<String> {
+        let parts = join(columns.iter().map(|column| format!("ADD {column}")), ", ");
+        vec![format!("ALTER TABLE {table} {parts}")]
+    }
+    async fn connect(
+        &self,
+        target: &Target,
+        quoting: Quoting,
+    ) -> Result<Box<dyn Session>, DbError> {
+        let url = &target.url;
+        let refuse = |text: String| DbError::new(DbErrorKind::Other, text);
+        let mut config = tokio_postgres::Config::new();
+        for (host, port) in &url.hosts {
+            config.host(host).port(*port);
+        }
+        if let Some(user) = &target.user {
+            config.user(user);
+        }
+        if let Some(password) = &target.password {
+            config.password(password.reveal());
+        }
+        if !url.database.is_empty() {
+            config.dbname(&url.database);
+        }
+        config.connect_timeout(target.timeout);
+        config.application_name(url.option("ApplicationName").unwrap_or("milena"));
+        let mut options = url.option("options").unwrap_or_default().to_owned();
+        if let Some(schemas) = url.option("currentSchema") {
+            options.push_str(&format!(" -c search_path={}", schemas.replace(' ', "")));
+        }
+        if !options.is_empty() {
+            config.options(options.trim());
+        }
+        let default = if url.flag("ssl") == Some(true) {
+            "verify-full"
+        } else {
+            "prefer"
+        };
+        let mode = url
+            .option("sslmode")
+            .unwrap_or(default)
+            .to_ascii_lowercase();
+        let (mode, check) = match mode.as_str() {
+            "disable" => (SslMode::Disable, Check::Nothing),
+            "allow" | "prefer" => (SslMode::Prefer, Check::Nothing),
+            "require" => (SslMode::Require, Check::Nothing),
+            "verify-ca" => (SslMode::Require, Check::Chain),
+            "verify-full" => (SslMode::Require, Check::Full),
+            other => {
+                return Err(refuse(format!(
+                    "sslmode '{other}' is unknown: use disable, prefer, require, verify-ca or verify-full"
+                )));
+            }
+        };
+        config.ssl_mode(mode);
+        let identity = url.option("sslcert").zip(url.option("sslkey"));
+        let tls = Tls::new(check, url.option("sslrootcert"), identity).map_err(refuse)?;
+        let (client, connection) = config.connect(tls).await.map_err(failed)?;
+        // Ends with the client; what it says by then, every call says as well.
+        tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        Ok(Box::new(PostgresSession {
+            client,
+            quoting,
+            rows: None,
+            left: Vec::new(),
+            types: Vec::new(),
+            statements: HashMap::new(),
+            stages: HashMap::new(),
+        }))
+    }
+}
+
+fn failed(error: Error) -> DbError {
+    let Some(db) = error.as_db_error() else {
+        let kind = match error.to_string() {
+            text if text.contains("authentication") || text.contains("config") => {
+                DbErrorKind::Other
+            }
+            _ => DbErrorKind::Connection,
+        };
+        let mut message = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            message = format!("{message}: {cause}");
+        }
+        return DbError::new(kind, message);
+    };
+    let state = db.code().code();
+    let mut message = format!("{}: {}", db.severity(), db.message());
+    if let Some(detail) = db.detail() {
+        message.push_str(&format!(" Detail: {detail}"));
+    }
+    if let Some(context) = db.where_() {
+        message.push_str(&format!(
+            " Where: {}",
+            context.lines().next().unwrap_or_default()
+        ));
+    }
+    if let Some(column) = db.column() {
+        message.push_str(&format!(" Column: {column}"));
+    }
+    message.push_str(&format!(" (SQLSTATE {state})"));
+    DbError {
+        kind: DbError::kind_of_state(state),
+        message,
+        code: state.to_owned(),
+    }
+}
+
+struct PostgresSession {
+    client: Client,
+    quoting: Quoting,
+    /// The query under way.
+    rows: Option<Pin<Box<RowStream>>>,
+    /// Rows that were read when a fetch was dropped.
+    left: Vec<Vec<Cell>>,
+    types: Vec<Type>,
+    statements: HashMap<String, Statement>,
+    /// Staging tables of upserts, by the shape of their rows.
+    stages: HashMap<String, String>,
+}
+
+/// A cell as a parameter in text format.
+#[derive(Debug)]
+struct Param<'a>(&'a Cell);
+
+impl ToSql for Param<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        if *self.0 == Cell::Null {
+            return Ok(IsNull::Yes);
+        }
+        let mut shown = String::new();
+        text::write(self.0, &mut shown);
+        out.extend_from_slice(shown.as_bytes());
+        Ok(IsNull::No)
+    }
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+    fn to_sql_checked(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.to_sql(kind, out)
+    }
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+}
+
+/// The catalog's view of a table's columns; parameters: name, schema or null, whether case is folded.
+const COLUMNS: &str = "SELECT a.attname::text, coalesce(b.typname,t.typname)::text, coalesce(b.typtype,t.typtype)='e', \
+    CASE WHEN t.typtype='d' THEN t.typtypmod ELSE a.atttypmod END, a.attnotnull, \
+    coalesce(pg_get_expr(d.adbin,d.adrelid) LIKE 'nextval(%',false) OR a.attidentity<>'', d.adbin IS NOT NULL, \
+    EXISTS(SELECT 1 FROM pg_index i WHERE i.indrelid=c.oid AND i.indisprimary AND a.attnum=ANY(i.indkey)) \
+    FROM pg_attribute a JOIN pg_class c ON c.oid=a.attrelid JOIN pg_type t ON t.oid=a.atttypid \
+    LEFT JOIN pg_type b ON t.typtype='d' AND b.oid=t.typbasetype \
+    LEFT JOIN pg_attrdef d ON d.adrelid=c.oid AND d.adnum=a.attnum \
+    WHERE c.oid=(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace \
+    WHERE (c.relname=$1::text OR ($3::text='t' AND c.relname=lower($1::text))) \
+    AND (($2::text IS NULL AND pg_table_is_visible(c.oid)) OR n.nspname=$2::text OR ($3::text='t' AND n.nspname=lower($2::text))) \
+    AND c.relkind IN ('r','p','v','m','f') ORDER BY c.relname=$1::text DESC LIMIT 1) \
+    AND a.attnum>0 AND NOT a.attisdropped ORDER BY a.attnum";
+
+impl PostgresSession {
+    /// Ends a query that was not read to its end; the connection skips the rest.
+    fn abandon(&mut self) {
+        self.rows = None;
+        self.left.clear();
+    }
+
+    async fn prepared(&mut self, sql: String) -> Result<Statement, DbError> {
+        if let Some(statement) = self.statements.get(&sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(&sql).await.map_err(failed)?;
+        self.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Copies rows into a table; `numbered` adds the row's number at its end.
+    async fn copy(
+        &mut self,
+        into: &str,
+        rows: &[Vec<Cell>],
+        numbered: bool,
+    ) -> Result<u64, DbError> {
+        let sql = format!("COPY {into} FROM STDIN");
+        let sink = self
+            .client
+            .copy_in::<_, Bytes>(&sql)
+            .await
+            .map_err(failed)?;
+        let mut sink = std::pin::pin!(sink);
+        let mut out = String::with_capacity(COPY_CHUNK + 4096);
+        let mut scratch = String::new();
+        for (number, row) in rows.iter().enumerate() {
+            for (index, cell) in row.iter().enumerate() {
+                if index > 0 {
+                    out.push('\t');
+                }
+                text::copy_field(cell, &mut out, &mut scratch);
+            }
+            if numbered {
+                out.push_str(&format!("\t{number}"));
+            }
+            out.push('\n');
+            if out.len() >= COPY_CHUNK {
+                let chunk = std::mem::replace(&mut out, String::with_capacity(COPY_CHUNK + 4096));
+                sink.send(Bytes::from(chunk)).await.map_err(failed)?;
+            }
+        }
+        if !out.is_empty() {
+            sink.send(Bytes::from(out)).await.map_err(failed)?;
+        }
+        sink.finish().await.map_err(failed)
+    }
+
+    /// Upserts by a staging table: of several rows of one key the last one counts.
+    async fn merge(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<(), DbError> {
+        let quoting = self.quoting;
+        let table = write.table.sql(quoting);
+        let list = write.column_list(quoting);
+        let shape = format!("{table}({list})");
+        let stage = match self.stages.get(&shape) {
+            Some(stage) => stage.clone(),
+            None => {
+                let stage = format!("milena_stage_{}", self.stages.len());
+                let sql = format!(
+                    "CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS milena_row FROM {table} LIMIT 0"
+                );
+                self.client.batch_execute(&sql).await.map_err(failed)?;
+                self.stages.insert(shape, stage.clone());
+                stage
+            }
+        };
+        self.copy(&format!("{stage}({list},milena_row)"), rows, true)
+            .await?;
+        let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
+        let action = conflict(write, quoting);
+        let sql = format!(
+            "INSERT INTO {table}({list}) SELECT DISTINCT ON ({keys}) {list} FROM {stage} ORDER BY {keys},milena_row DESC \
+             ON CONFLICT ({keys}) DO {action}; DELETE FROM {stage}"
+        );
+        self.client.batch_execute(&sql).await.map_err(failed)
+    }
+}
+
+fn conflict(write: &Write, quoting: Quoting) -> String {
+    if write.values.is_empty() {
+        return "NOTHING".to_owned();
+    }
+    let sets = write.values.iter().map(|column| {
+        let name = quoting.quote(&column.name);
+        format!("{name}=EXCLUDED.{name}")
+    });
+    format!("UPDATE SET {}", join(sets, ","))
+}
+
+/// The statement for one row.
+fn statement(write: &Write, quoting: Quoting) -> String {
+    let table = write.table.sql(quoting);
+    let list = write.column_list(quoting);
+    let marks = join((1..=write.columns().count()).map(|n| format!("${n}")), ",");
+    let equal = |columns: &[Column], first: usize, between: &str| {
+        let pairs = columns.iter().enumerate();
+        join(
+            pairs.map(|(i, column)| format!("{}=${}", quoting.quote(&column.name), first + i)),
+            between,
+        )
+    };
+    match write.kind {
+        WriteKind::Insert => format!("INSERT INTO {table}({list}) VALUES({marks})"),
+        WriteKind::Upsert => {
+            let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
+            let action = conflict(write, quoting);
+            format!("INSERT INTO {table}({list}) VALUES({marks}) ON CONFLICT ({keys}) DO {action}")
+        }
+        WriteKind::Update => format!(
+            "UPDATE {table} SET {} WHERE {}",
+            equal(&write.values, write.keys.len() + 1, ","),
+            equal(&write.keys, 1, " AND ")
+        ),
+        WriteKind::Delete => format!(
+            "DELETE FROM {table} WHERE {}",
+            equal(&write.keys, 1, " AND ")
+        ),
+    }
+}
+
+#[async_trait]
+impl Session for PostgresSession {
+    async fn tables(&mut self, pattern: &TablePattern) -> Result<Vec<TableId>, DbError> {
+        self.abandon();
+        let kinds = [
+            ("TABLE", "r"),
+            ("PARTITIONED TABLE", "p"),
+            ("VIEW", "v"),
+            ("MATERIALIZED VIEW", "m"),
+            ("FOREIGN TABLE", "f"),
+        ];
+        let wanted: Vec<_> = kinds
+            .iter()
+            .filter(|(name, _)| pattern.wants(name))
+            .map(|(_, kind)| format!("'{kind}'"))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace \
+             WHERE c.relkind IN ({}) AND n.nspname NOT IN ('pg_catalog','information_schema','pg_toast') \
+             AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%' AND ($1::text IS NULL OR n.nspname LIKE $1::text) \
+             AND NOT (c.relispartition AND c.relkind='r' AND $2::text='t') ORDER BY 1,2",
+            wanted.join(",")
+        );
+        let schema = pattern
+            .schema
+            .as_ref()
+            .map_or(Cell::Null, |schema| Cell::Text(schema.as_str().into()));
+        // Rows of a partition come with its table, when that is read.
+        let parted = Cell::Text(
+            if pattern.wants("PARTITIONED TABLE") {
+                "t"
+            } else {
+                "f"
+            }
+            .into(),
+        );
+        let rows = self
+            .client
+            .query(&sql, &[&Param(&schema), &Param(&parted)])
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(TableId {
+                    catalog: None,
+                    schema: Some(row.try_get(0).map_err(failed)?),
+                    name: row.try_get(1).map_err(failed)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn columns(&mut self, table: &TableId) -> Result<Vec<Column>, DbError> {
+        self.abandon();
+        let name = Cell::Text(table.name.as_str().into());
+        let schema = table
+            .schema
+            .as_ref()
+            .map_or(Cell::Null, |schema| Cell::Text(schema.as_str().into()));
+        let folded = Cell::Text(if self.quoting.on { "f" } else { "t" }.into());
+        let statement = self.prepared(COLUMNS.to_owned()).await?;
+        let params: [&(dyn ToSql + Sync); 3] = [&Param(&name), &Param(&schema), &Param(&folded)];
+        let rows = self
+            .client
+            .query(&statement, &params)
+            .await
+            .map_err(failed)?;
+        let mut columns = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut column = Column::new(
+                row.try_get::<_, String>(0).map_err(failed)?,
+                SqlType::Other,
+                "",
+            );
+            let (kind, is_enum, modifier): (String, bool, i32) = (
+                row.try_get(1).map_err(failed)?,
+                row.try_get(2).map_err(failed)?,
+                row.try_get(3).map_err(failed)?,
+            );
+            decode::describe(&mut column, &kind, is_enum, modifier);
+            column.nullable = !row.try_get::<_, bool>(4).map_err(failed)?;
+            column.auto_increment = row.try_get(5).map_err(failed)?;
+            column.has_default = row.try_get(6).map_err(failed)?;
+            column.primary_key = row.try_get(7).map_err(failed)?;
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    async fn now(&mut self) -> Result<Stamp, DbError> {
+        self.abandon();
+        let sql = "SELECT (extract(epoch FROM clock_timestamp())*1000000)::bigint";
+        let statement = self.prepared(sql.to_owned()).await?;
+        let row = self
+            .client
+            .query_one(&statement, &[])
+            .await
+            .map_err(failed)?;
+        Ok(Stamp::from_micros(row.try_get(0).map_err(failed)?))
+    }
+
+    async fn open(&mut self, sql: &str, params: Vec<Cell>) -> Result<Vec<Column>, DbError> {
+        self.abandon();
+        // Not kept: a changed table would break a statement that was prepared before.
+        let statement = self.client.prepare(sql).await.map_err(failed)?;
+        let mut columns = Vec::new();
+        let mut places = Vec::new();
+        self.types.clear();
+        for (index, head) in statement.columns().iter().enumerate() {
+            let kind = decode::base(head.type_());
+            let is_enum = matches!(kind.kind(), tokio_postgres::types::Kind::Enum(_));
+            let mut column = Column::new(head.name(), SqlType::Other, "");
+            decode::describe(&mut column, kind.name(), is_enum, head.type_modifier());
+            if let (Some(table), Some(place)) = (head.table_oid(), head.column_id()) {
+                places.push((index, table, place));
+            }
+            columns.push(column);
+            self.types.push(head.type_().clone());
+        }
+        if !places.is_empty() {
+            let pairs = join(
+                places
+                    .iter()
+                    .map(|(_, table, place)| format!("({table},{place})")),
+                ",",
+            );
+            let sql = format!(
+                "SELECT attrelid::bigint,attnum FROM pg_attribute WHERE attnotnull AND (attrelid,attnum) IN ({pairs})"
+            );
+            for message in self.client.simple_query(&sql).await.map_err(failed)? {
+                let SimpleQueryMessage::Row(row) = message else {
+                    continue;
+                };
+                let pair = (
+                    row.get(0).and_then(|n| n.parse().ok()),
+                    row.get(1).and_then(|n| n.parse().ok()),
+                );
+                for (index, table, place) in &places {
+                    if pair == (Some(*table), Some(*place))
+                        && let Some(column) = columns.get_mut(*index)
+                    {
+                        column.nullable = false;
+                    }
+                }
+            }
+        }
+        let stream = self
+            .client
+            .query_raw(&statement, params.iter().map(Param))
+            .await
+            .map_err(failed)?;
+        self.rows = Some(Box::pin(stream));
+        Ok(columns)
+    }
+
+    async fn fetch(&mut self, max: usize) -> Result<Vec<Vec<Cell>>, DbError> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(Vec::new());
+        };
+        // Rows gather in the session: a dropped call loses none.
+        while self.left.len() < max {
+            let Some(row) = rows.next().await else {
+                self.rows = None;
+                break;
+            };
+            let row = row.map_err(failed)?;
+            let cells = self.types.iter().enumerate().map(|(index, kind)| {
+                match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
+                    Some(raw) => decode::cell(kind, raw.0),
+                    None => Ok(Cell::Null),
+                }
+            });
+            self.left.push(cells.collect::<Result<_, _>>()?);
+        }
+        Ok(std::mem::take(&mut self.left))
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
+        self.abandon();
+        if sql.starts_with("ROLLBACK") {
+            // Staging tables of the transaction go with it.
+            self.stages.clear();
+        }
+        let messages = self.client.simple_query(sql).await.map_err(failed)?;
+        let counts = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::CommandComplete(count) => Some(*count),
+            _ => None,
+        });
+        Ok(counts.last().unwrap_or(0))
+    }
+
+    async fn write(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<Option<u64>, DbError> {
+        self.abandon();
+        if rows.len() >= COPY_ROWS_MIN {
+            match write.kind {
+                WriteKind::Insert => {
+                    let into = format!(
+                        "{}({})",
+                        write.table.sql(self.quoting),
+                        write.column_list(self.quoting)
+                    );
+                    return Ok(Some(self.copy(&into, rows, false).await?));
+                }
+                WriteKind::Upsert => {
+                    self.merge(write, rows).await?;
+                    return Ok(None);
+                }
+                WriteKind::Update | WriteKind::Delete => {}
+            }
+        }
+        let statement = self.prepared(statement(write, self.quoting)).await?;
+        let mut touched = 0;
+        for some in rows.chunks(PIPELINE) {
+            // Sent in order, answered in order: one round trip for all of them.
+            let runs = some
+                .iter()
+                .map(|row| self.client.execute_raw(&statement, row.iter().map(Param)));
+            touched += try_join_all(runs)
+                .await
+                .map_err(failed)?
+                .iter()
+                .sum::<u64>();
+        }
+        Ok(Some(touched))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+}

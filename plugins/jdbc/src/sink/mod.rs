@@ -1,0 +1,14 @@
+//! The sink: topics into tables, with one transaction per batch.
+
+mod bind;
+mod connector;
+mod ddl;
+mod offsets;
+mod settings;
+mod shape;
+mod task;
+mod writer;
+
+pub(crate) use connector::JdbcSink;
+pub(crate) use settings::config_def;
+pub(crate) use task::JdbcSinkTask;

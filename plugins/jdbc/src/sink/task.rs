@@ -1,0 +1,288 @@
+//! The sink task: batches into transactions, retries, dead letters, claims.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::Ordering,
+};
+
+use async_trait::async_trait;
+use milena_api::{
+    ConnectError, PartitionOffsets, SinkTask, SinkTaskContext, SinkTaskRequest, TopicPartition,
+};
+use milena_config::Props;
+use milena_data::SinkRecord;
+use tracing::warn;
+
+use super::{
+    offsets::{Claim, OffsetsTable},
+    settings::Settings,
+    writer::{WriteError, Writer},
+};
+use crate::{
+    connect::connect,
+    dialect::{DbError, DbErrorKind, Session},
+    plugins::Vendor,
+};
+
+/// A sink task of either vendor.
+pub(crate) struct JdbcSinkTask {
+    vendor: Vendor,
+    run: Option<Run>,
+}
+
+struct Run {
+    settings: Settings,
+    context: SinkTaskContext,
+    /// The connection with what was learned on it; `None` after an error.
+    link: Option<(Box<dyn Session>, Writer)>,
+    remaining: u32,
+    offsets: Option<OffsetsTable>,
+    claims: HashMap<TopicPartition, Claim>,
+}
+
+impl JdbcSinkTask {
+    pub(crate) fn new(vendor: Vendor) -> Self {
+        Self { vendor, run: None }
+    }
+
+    fn run(&mut self) -> Result<&mut Run, ConnectError> {
+        self.run
+            .as_mut()
+            .ok_or_else(|| ConnectError::connect("the task is not started"))
+    }
+}
+
+#[async_trait]
+impl SinkTask for JdbcSinkTask {
+    async fn start(&mut self, context: SinkTaskContext, config: Props) -> Result<(), ConnectError> {
+        let settings = Settings::read(&config, self.vendor)?;
+        let mut session = connect(&settings.common, &context.stopping).await?;
+        let mut offsets = None;
+        if let Some(name) = &settings.exactly_once {
+            let table = OffsetsTable::new(&settings.common, name, &context.connector);
+            table.ensure(&mut *session).await.map_err(|error| {
+                ConnectError::connect(format!("cannot make the table of offsets {name}: {error}"))
+                    .caused_by(error.to_connect())
+            })?;
+            offsets = Some(table);
+        }
+        let writer = Writer::new(settings.clone(), context.connector.clone());
+        self.run = Some(Run {
+            remaining: settings.retries,
+            settings,
+            context,
+            link: Some((session, writer)),
+            offsets,
+            claims: HashMap::new(),
+        });
+        Ok(())
+    }
+
+    async fn open(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
+        self.run()?.claim(partitions).await
+    }
+
+    async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        self.run()?.put(records).await
+    }
+
+    async fn close(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
+        let run = self.run()?;
+        for partition in partitions {
+            run.claims.remove(partition);
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) {
+        self.run = None;
+    }
+}
+
+impl Run {
+    async fn link(&mut self) -> Result<(Box<dyn Session>, Writer), ConnectError> {
+        if let Some(link) = self.link.take().filter(|(session, _)| !session.is_closed()) {
+            return Ok(link);
+        }
+        let session = connect(&self.settings.common, &self.context.stopping).await?;
+        let writer = Writer::new(self.settings.clone(), self.context.connector.clone());
+        Ok((session, writer))
+    }
+
+    /// Claims new partitions in the target and goes on from where it is.
+    async fn claim(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
+        let Some(table) = self.offsets.clone() else {
+            return Ok(());
+        };
+        let generation = self.context.generation.load(Ordering::Relaxed);
+        let mut rewind = PartitionOffsets::new();
+        for partition in partitions {
+            let mut attempt = 0;
+            let claim = loop {
+                let (mut session, writer) = self.link().await?;
+                match table.claim(&mut *session, partition, generation).await {
+                    Ok(claim) => {
+                        self.link = Some((session, writer));
+                        break claim;
+                    }
+                    Err(error)
+                        if attempt >= self.settings.retries || error.kind == DbErrorKind::Data =>
+                    {
+                        return Err(ConnectError::connect(format!(
+                            "cannot claim {}-{} in the target: {error}",
+                            partition.topic, partition.partition
+                        ))
+                        .caused_by(error.to_connect()));
+                    }
+                    Err(error) => {
+                        warn!(%error, "cannot claim a partition in the target, trying again");
+                        attempt += 1;
+                        tokio::time::sleep(self.settings.backoff).await;
+                    }
+                }
+            };
+            if let Some(position) = claim.position {
+                rewind.insert(partition.clone(), position);
+            }
+            self.claims.insert(partition.clone(), claim);
+        }
+        if !rewind.is_empty() {
+            (self.context.requests)(SinkTaskRequest::Rewind(rewind));
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        let (wanted, positions) = self.sift(records)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (mut session, mut writer) = self.link().await?;
+        let offsets = self.offsets.clone();
+        let mut written = writer
+            .write(&mut *session, &wanted, &positions, offsets.as_ref())
+            .await;
+        // Each DDL that ends the transaction makes one table fit: there are no more than records.
+        for _ in &wanted {
+            if matches!(written, Err(WriteError::Anew)) {
+                written = writer
+                    .write(&mut *session, &wanted, &positions, offsets.as_ref())
+                    .await;
+            }
+        }
+        let error = match written {
+            Ok(()) => {
+                self.link = Some((session, writer));
+                self.written(&positions);
+                return Ok(());
+            }
+            Err(WriteError::Task(error)) => return Err(error),
+            Err(WriteError::Db(error)) if error.kind != DbErrorKind::Data => {
+                return self.again(&error);
+            }
+            Err(WriteError::Db(error)) => error.to_connect(),
+            Err(WriteError::Record(error)) => error,
+            Err(WriteError::Anew) => {
+                return Err(ConnectError::retriable("the tables keep changing"));
+            }
+        };
+        let Some(reporter) = self.context.errant.clone() else {
+            return Err(ConnectError::connect(format!(
+                "a record cannot be written: {error}. With errors.tolerance=all and a dead letter topic it would go \
+                 there and the rest would be written"
+            ))
+            .caused_by(error));
+        };
+        // One bad row spoils the statement, not the batch: the rows are written singly.
+        let singly = writer
+            .write_singly(&mut *session, &wanted, &positions, offsets.as_ref())
+            .await;
+        let bad = match singly {
+            Ok(bad) => bad,
+            Err(WriteError::Db(error)) => return self.again(&error),
+            Err(WriteError::Task(error) | WriteError::Record(error)) => return Err(error),
+            Err(WriteError::Anew) => {
+                return Err(ConnectError::retriable(
+                    "a table was made to fit, the batch comes again",
+                ));
+            }
+        };
+        self.link = Some((session, writer));
+        let mut tickets = Vec::with_capacity(bad.len());
+        for (record, error) in bad {
+            tickets.push(reporter.report(record.clone(), error).await?);
+        }
+        for ticket in tickets {
+            ticket.done().await?;
+        }
+        self.written(&positions);
+        Ok(())
+    }
+
+    /// The records that are not in the target yet, and the positions after them.
+    #[expect(
+        clippy::type_complexity,
+        reason = "records and (partition, epoch, position), used once"
+    )]
+    fn sift<'r>(
+        &self,
+        records: &'r [SinkRecord],
+    ) -> Result<(Vec<&'r SinkRecord>, Vec<(TopicPartition, i64, i64)>), ConnectError> {
+        if self.offsets.is_none() {
+            return Ok((records.iter().collect(), Vec::new()));
+        }
+        let mut wanted = Vec::with_capacity(records.len());
+        let mut positions: BTreeMap<TopicPartition, (i64, i64)> = BTreeMap::new();
+        for record in records {
+            let Some(origin) = &record.origin else {
+                return Err(ConnectError::connect(
+                    "a record without an offset cannot be written exactly once",
+                ));
+            };
+            let partition = TopicPartition {
+                topic: origin.topic.clone(),
+                partition: origin.partition,
+            };
+            let Some(claim) = self.claims.get(&partition) else {
+                return Err(ConnectError::connect(format!(
+                    "a record of {}-{}, which is not assigned to this task",
+                    partition.topic, partition.partition
+                )));
+            };
+            if claim
+                .position
+                .is_some_and(|position| origin.offset < position)
+            {
+                continue;
+            }
+            wanted.push(record);
+            positions.insert(partition, (claim.epoch, origin.offset + 1));
+        }
+        let positions = positions
+            .into_iter()
+            .map(|(partition, (epoch, position))| (partition, epoch, position));
+        Ok((wanted, positions.collect()))
+    }
+
+    fn written(&mut self, positions: &[(TopicPartition, i64, i64)]) {
+        self.remaining = self.settings.retries;
+        for (partition, _, position) in positions {
+            if let Some(claim) = self.claims.get_mut(partition) {
+                claim.position = Some(*position);
+            }
+        }
+    }
+
+    /// An error of the database: the batch comes again on a new connection, as often as configured.
+    fn again(&mut self, error: &DbError) -> Result<(), ConnectError> {
+        self.link = None;
+        let shown = format!("the batch was not written: {error}");
+        if self.remaining == 0 {
+            return Err(ConnectError::connect(shown).caused_by(error.to_connect()));
+        }
+        self.remaining -= 1;
+        warn!(%error, remaining = self.remaining, "the batch was not written, trying again");
+        (self.context.requests)(SinkTaskRequest::RetryAfter(self.settings.backoff));
+        Err(ConnectError::retriable(shown).caused_by(error.to_connect()))
+    }
+}

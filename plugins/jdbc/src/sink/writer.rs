@@ -1,0 +1,444 @@
+//! Writes a batch in one transaction: rows are gathered per table and shape, order is kept.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::IndexMap;
+use milena_api::{ConnectError, TopicPartition};
+use milena_data::{SinkRecord, Text};
+use tracing::info;
+
+use super::{
+    bind, ddl,
+    offsets::OffsetsTable,
+    settings::{InsertMode, Settings},
+    shape::{Shape, Target, pick},
+};
+use crate::{
+    cell::{Cell, Column},
+    dialect::{DbError, DbErrorKind, Session, Write, WriteKind},
+    plugins::Vendor,
+    table::TableId,
+};
+
+/// Why a batch was not written.
+pub(crate) enum WriteError {
+    Db(DbError),
+    /// A record that cannot be written, or a table that does not fit.
+    Record(ConnectError),
+    /// The whole task cannot go on.
+    Task(ConnectError),
+    /// DDL ended the transaction: nothing of the batch is written, and it must be tried anew.
+    Anew,
+}
+
+impl From<DbError> for WriteError {
+    fn from(error: DbError) -> Self {
+        Self::Db(error)
+    }
+}
+
+/// A shape with its table's live columns.
+struct Plan {
+    shape: Shape,
+    insert: Write,
+    delete: Write,
+    sources: Vec<(Target, Column)>,
+    keys: usize,
+}
+
+/// Rows of one plan and kind that await their statement.
+struct Buffer {
+    plan: Arc<Plan>,
+    kind: WriteKind,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// What a writer keeps between batches; made anew with each connection.
+pub(crate) struct Writer {
+    settings: Settings,
+    connector: Arc<str>,
+    columns: HashMap<TableId, Vec<Column>>,
+    plans: HashMap<Text, (TableId, Arc<Plan>)>,
+}
+
+impl Writer {
+    pub(crate) fn new(settings: Settings, connector: Arc<str>) -> Self {
+        Self {
+            settings,
+            connector,
+            columns: HashMap::new(),
+            plans: HashMap::new(),
+        }
+    }
+
+    /// Writes records and positions in one transaction.
+    pub(crate) async fn write(
+        &mut self,
+        session: &mut dyn Session,
+        records: &[&SinkRecord],
+        positions: &[(TopicPartition, i64, i64)],
+        offsets: Option<&OffsetsTable>,
+    ) -> Result<(), WriteError> {
+        session
+            .execute(self.settings.common.dialect.begin())
+            .await?;
+        let written = async {
+            self.rows(session, records).await?;
+            if let Some(table) = offsets {
+                for (partition, epoch, position) in positions {
+                    if !table.advance(session, partition, *epoch, *position).await? {
+                        return Err(WriteError::Task(ConnectError::connect(format!(
+                            "another task has claimed {}-{} in {}: this one is fenced and writes nothing more",
+                            partition.topic,
+                            partition.partition,
+                            self.settings.exactly_once.as_deref().unwrap_or_default()
+                        ))));
+                    }
+                }
+            }
+            Ok(())
+        }
+        .await;
+        match written {
+            Ok(()) => {
+                session.execute("COMMIT").await?;
+                Ok(())
+            }
+            Err(error) => {
+                // The first error is the one that counts; a lost connection rolls back by itself.
+                let _second = session.execute("ROLLBACK").await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes records one by one behind savepoints; answers those that do not fit, with their errors.
+    pub(crate) async fn write_singly<'r>(
+        &mut self,
+        session: &mut dyn Session,
+        records: &[&'r SinkRecord],
+        positions: &[(TopicPartition, i64, i64)],
+        offsets: Option<&OffsetsTable>,
+    ) -> Result<Vec<(&'r SinkRecord, ConnectError)>, WriteError> {
+        session
+            .execute(self.settings.common.dialect.begin())
+            .await?;
+        let mut bad = Vec::new();
+        for record in records {
+            session.execute("SAVEPOINT milena").await?;
+            let error = match self.rows(session, &[*record]).await {
+                Ok(()) => {
+                    session.execute("RELEASE SAVEPOINT milena").await?;
+                    continue;
+                }
+                Err(WriteError::Db(error)) if error.kind == DbErrorKind::Data => error.to_connect(),
+                Err(WriteError::Record(error)) => error,
+                Err(error) => {
+                    let _second = session.execute("ROLLBACK").await;
+                    return Err(error);
+                }
+            };
+            session.execute("ROLLBACK TO SAVEPOINT milena").await?;
+            bad.push((*record, error));
+        }
+        if let Some(table) = offsets {
+            for (partition, epoch, position) in positions {
+                if !table.advance(session, partition, *epoch, *position).await? {
+                    let _second = session.execute("ROLLBACK").await;
+                    return Err(WriteError::Task(ConnectError::connect(
+                        "another task has claimed the partition: this one is fenced",
+                    )));
+                }
+            }
+        }
+        session.execute("COMMIT").await?;
+        Ok(bad)
+    }
+
+    async fn rows(
+        &mut self,
+        session: &mut dyn Session,
+        records: &[&SinkRecord],
+    ) -> Result<(), WriteError> {
+        let mut buffers: IndexMap<TableId, Buffer> = IndexMap::new();
+        for record in records {
+            let kind = self.kind(record)?;
+            let (id, plan) = match self.plans.get(&record.topic) {
+                Some((id, plan)) if plan.shape.fits(record) => (id.clone(), Arc::clone(plan)),
+                _ => {
+                    // The catalog may only be read, and a table changed, once what came before is written.
+                    flush_all(session, &mut buffers).await?;
+                    self.plan(session, record, kind).await?
+                }
+            };
+            let row = self.row(&plan, kind, record)?;
+            let buffer = match buffers.get_mut(&id) {
+                Some(buffer) => buffer,
+                None => buffers.entry(id).or_insert(Buffer {
+                    plan: Arc::clone(&plan),
+                    kind,
+                    rows: Vec::with_capacity(records.len().min(self.settings.batch)),
+                }),
+            };
+            if buffer.kind != kind || !Arc::ptr_eq(&buffer.plan, &plan) {
+                flush(session, buffer).await?;
+                (buffer.kind, buffer.plan) = (kind, plan);
+            }
+            buffer.rows.push(row);
+            if buffer.rows.len() >= self.settings.batch {
+                flush(session, buffer).await?;
+            }
+        }
+        flush_all(session, &mut buffers).await
+    }
+
+    fn kind(&self, record: &SinkRecord) -> Result<WriteKind, WriteError> {
+        let settings = &self.settings;
+        let missing = record.value.value.is_null() || record.value.schema.is_none();
+        let text = record.value.value.as_str().is_some() && settings.vendor == Vendor::Confluent;
+        if record.value.value.is_null() && settings.deletes {
+            return Ok(WriteKind::Delete);
+        }
+        if missing || !(text || record.value.value.as_struct().is_some()) {
+            let origin = record.origin.as_ref();
+            let shown = |null: bool, kind: &str| {
+                if null {
+                    "null".to_owned()
+                } else {
+                    kind.to_owned()
+                }
+            };
+            return Err(WriteError::Record(ConnectError::connect(format!(
+                "Sink connector '{}' is configured with 'delete.enabled={}' and 'pk.mode={}' and therefore requires \
+                 records with a non-null Struct value and non-null Struct schema, but found record at \
+                 (topic='{}',partition={},offset={},timestamp={}) with a {} value and {} value schema.",
+                self.connector,
+                settings.deletes,
+                settings.key_mode.name(),
+                record.topic,
+                origin.map_or(0, |origin| origin.partition),
+                origin.map_or(0, |origin| origin.offset),
+                record
+                    .timestamp
+                    .map_or("null".to_owned(), |time| time.to_string()),
+                shown(
+                    record.value.value.is_null(),
+                    record.value.value.java_class()
+                ),
+                record
+                    .value
+                    .schema
+                    .as_ref()
+                    .map_or("null".to_owned(), |schema| schema
+                        .kind()
+                        .lower_name()
+                        .to_owned()),
+            ))));
+        }
+        Ok(match settings.mode {
+            InsertMode::Insert => WriteKind::Insert,
+            InsertMode::Upsert => WriteKind::Upsert,
+            InsertMode::Update => WriteKind::Update,
+        })
+    }
+
+    fn row(
+        &self,
+        plan: &Plan,
+        kind: WriteKind,
+        record: &SinkRecord,
+    ) -> Result<Vec<Cell>, WriteError> {
+        let count = match kind {
+            WriteKind::Delete => plan.keys,
+            _ => plan.sources.len(),
+        };
+        let sources = plan.sources.iter().take(count);
+        sources
+            .map(|(target, column)| {
+                let value = pick(target, record, self.settings.defaults);
+                bind::cell(value, &target.schema, column, &self.settings.common.zone)
+            })
+            .collect::<Result<_, _>>()
+            .map_err(WriteError::Record)
+    }
+
+    /// Runs DDL. Another task may have been faster: the batch comes again and looks at the table anew.
+    async fn change(
+        &self,
+        session: &mut dyn Session,
+        statements: &[String],
+    ) -> Result<(), WriteError> {
+        let ends = self.settings.common.dialect.ddl_commits();
+        if ends {
+            // Rows before it must not be committed without their offsets.
+            session.execute("ROLLBACK").await?;
+        }
+        for sql in statements {
+            if let Err(error) = session.execute(sql).await {
+                let kind = match error.kind {
+                    DbErrorKind::Other | DbErrorKind::Data => DbErrorKind::Transient,
+                    kind => kind,
+                };
+                let message = format!("{error}, in the statement: {sql}");
+                return Err(WriteError::Db(DbError {
+                    kind,
+                    message,
+                    ..error
+                }));
+            }
+        }
+        if ends { Err(WriteError::Anew) } else { Ok(()) }
+    }
+
+    /// The plan for a record's schemas: its table exists and has the columns, or is made to.
+    async fn plan(
+        &mut self,
+        session: &mut dyn Session,
+        record: &SinkRecord,
+        kind: WriteKind,
+    ) -> Result<(TableId, Arc<Plan>), WriteError> {
+        let settings = &self.settings;
+        let common = &settings.common;
+        let name = settings.table(&record.topic).map_err(WriteError::Record)?;
+        let id = TableId::parse(&name, common.quoting, common.dialect.catalog_first());
+        let shape = Shape::of(settings, &name, record).map_err(WriteError::Record)?;
+        let mut columns = match self.columns.get(&id) {
+            Some(columns) => columns.clone(),
+            None => session.columns(&id).await?,
+        };
+        if columns.is_empty() {
+            if !settings.create {
+                return Err(WriteError::Task(ConnectError::connect(format!(
+                    "Table {} is missing and auto-creation is disabled: create it, or set auto.create=true",
+                    id.sql(common.quoting)
+                ))));
+            }
+            let sql = ddl::create(common, &id, &shape).map_err(WriteError::Record)?;
+            info!(table = %name, %sql, "creating the table");
+            self.change(session, &[sql]).await?;
+            columns = session.columns(&id).await?;
+        }
+        let missing: Vec<_> = shape
+            .table_order()
+            .into_iter()
+            .filter(|target| {
+                (kind != WriteKind::Delete || target.key) && live(&columns, &target.name).is_none()
+            })
+            .collect();
+        if !missing.is_empty() {
+            let shown: Vec<_> = missing.iter().map(|target| target.name.as_str()).collect();
+            let shown = shown.join(", ");
+            let table = id.sql(common.quoting);
+            if !settings.evolve {
+                return Err(WriteError::Task(ConnectError::connect(format!(
+                    "Table {table} is missing the fields ({shown}) and auto-evolution is disabled: add the columns, \
+                     set auto.evolve=true, or choose fields with fields.whitelist"
+                ))));
+            }
+            if let Some(target) = missing.iter().find(|target| {
+                !target.schema.is_optional() && target.schema.default_value().is_none()
+            }) {
+                return Err(WriteError::Task(ConnectError::connect(format!(
+                    "Cannot ALTER TABLE {table} to add missing field {}, as the field is not optional and does not \
+                     have a default value: add the column by hand",
+                    target.name
+                ))));
+            }
+            let statements = ddl::add(common, &id, &missing).map_err(WriteError::Record)?;
+            info!(table = %name, columns = %shown, "adding the missing columns");
+            self.change(session, &statements).await?;
+            columns = session.columns(&id).await?;
+        }
+        let mut sources = Vec::new();
+        for target in shape.keys.iter().chain(&shape.values) {
+            match live(&columns, &target.name) {
+                Some(column) => sources.push((target.clone(), column.clone())),
+                None if kind == WriteKind::Delete && !target.key => {}
+                None => {
+                    return Err(WriteError::Db(DbError::new(
+                        DbErrorKind::Transient,
+                        format!(
+                            "the column {} of {name} is not there after it was added",
+                            target.name
+                        ),
+                    )));
+                }
+            }
+        }
+        let keys = shape.keys.len();
+        let of = |range: &[(Target, Column)]| {
+            range
+                .iter()
+                .map(|(_, column)| column.clone())
+                .collect::<Vec<_>>()
+        };
+        let (key_sources, value_sources) =
+            sources.split_at_checked(keys).unwrap_or((&sources, &[]));
+        let insert = Write {
+            kind: WriteKind::Insert,
+            table: id.clone(),
+            keys: of(key_sources),
+            values: of(value_sources),
+        };
+        let delete = Write {
+            kind: WriteKind::Delete,
+            values: Vec::new(),
+            ..insert.clone()
+        };
+        let plan = Arc::new(Plan {
+            shape,
+            insert,
+            delete,
+            sources,
+            keys,
+        });
+        self.columns.insert(id.clone(), columns);
+        self.plans
+            .insert(record.topic.clone(), (id.clone(), Arc::clone(&plan)));
+        Ok((id, plan))
+    }
+}
+
+/// A column by its name, else by its name without regard to case.
+fn live<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
+    let exact = columns.iter().find(|column| column.name == name);
+    exact.or_else(|| {
+        columns
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(name))
+    })
+}
+
+async fn flush_all(
+    session: &mut dyn Session,
+    buffers: &mut IndexMap<TableId, Buffer>,
+) -> Result<(), WriteError> {
+    for buffer in buffers.values_mut() {
+        flush(session, buffer).await?;
+    }
+    Ok(())
+}
+
+async fn flush(session: &mut dyn Session, buffer: &mut Buffer) -> Result<(), WriteError> {
+    if buffer.rows.is_empty() {
+        return Ok(());
+    }
+    let write = match buffer.kind {
+        WriteKind::Delete => buffer.plan.delete.clone(),
+        kind => Write {
+            kind,
+            ..buffer.plan.insert.clone()
+        },
+    };
+    let touched = session.write(&write, &buffer.rows).await?;
+    let expected = buffer.rows.len() as u64;
+    if buffer.kind == WriteKind::Insert && touched.is_some_and(|touched| touched != expected) {
+        return Err(WriteError::Task(ConnectError::connect(format!(
+            "Update count ({}) did not sum up to total number of records inserted ({expected}) into {}",
+            touched.unwrap_or(0),
+            buffer.plan.insert.table.plain()
+        ))));
+    }
+    buffer.rows.clear();
+    Ok(())
+}

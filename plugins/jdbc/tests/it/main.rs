@@ -1,0 +1,12 @@
+//! The connectors against real databases, through the plugin API alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod harness;
+mod sqlite_sink;
+mod sqlite_source;
