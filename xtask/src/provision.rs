@@ -73,6 +73,8 @@ pub(crate) fn provision() -> Result<Missing> {
         ("java", "-version", "openjdk-17-jdk-headless"),
         ("mvn", "-v", "maven"),
         ("kcat", "-V", "kcat"),
+        ("mariadbd", "--version", "mariadb-server"),
+        ("pg_lsclusters", "-h", "postgresql"),
     ];
     let mut absent: Vec<&str> = wanted
         .iter()

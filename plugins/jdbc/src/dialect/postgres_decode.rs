@@ -10,7 +10,6 @@ use crate::cell::{Cell, Column, DAY_SECONDS, SqlType, Stamp};
 
 /// 2000-01-01 in days since 1970-01-01: PostgreSQL counts from there.
 const EPOCH_DAYS: i64 = 10_957;
-const EPOCH_MICROS: i64 = EPOCH_DAYS * DAY_SECONDS * 1_000_000;
 
 /// The bytes of any value.
 pub(super) struct Raw<'a>(pub(super) &'a [u8]);
@@ -159,7 +158,14 @@ fn stamp(bytes: &[u8], cell: fn(Stamp) -> Cell) -> Option<Cell> {
     Some(match int64(bytes)? {
         i64::MAX => Cell::Infinite(true),
         i64::MIN => Cell::Infinite(false),
-        micros => cell(Stamp::from_micros(micros.checked_add(EPOCH_MICROS)?)),
+        micros => {
+            // In seconds first: the last years have more microseconds since 1970 than 64 bits.
+            let since = Stamp::from_micros(micros);
+            cell(Stamp {
+                seconds: since.seconds + EPOCH_DAYS * DAY_SECONDS,
+                ..since
+            })
+        }
     })
 }
 

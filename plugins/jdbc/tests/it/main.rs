@@ -8,5 +8,9 @@
 )]
 
 mod harness;
+mod json;
+mod mariadb;
+mod postgres;
+mod servers;
 mod sqlite_sink;
 mod sqlite_source;
