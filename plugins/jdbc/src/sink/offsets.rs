@@ -92,7 +92,8 @@ impl OffsetsTable {
         }
     }
 
-    async fn read(
+    /// The claim as it stands in the target.
+    pub(crate) async fn read(
         &self,
         session: &mut dyn Session,
         partition: &TopicPartition,

@@ -38,6 +38,8 @@ struct Run {
     remaining: u32,
     offsets: Option<OffsetsTable>,
     claims: HashMap<TopicPartition, Claim>,
+    /// A transaction ended in an unknown way: the target knows whether it was committed.
+    in_doubt: bool,
 }
 
 impl JdbcSinkTask {
@@ -74,6 +76,7 @@ impl SinkTask for JdbcSinkTask {
             link: Some((session, writer)),
             offsets,
             claims: HashMap::new(),
+            in_doubt: false,
         });
         Ok(())
     }
@@ -153,6 +156,10 @@ impl Run {
     }
 
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.settle().await?;
         let (wanted, positions) = self.sift(records)?;
         if wanted.is_empty() {
             return Ok(());
@@ -219,6 +226,36 @@ impl Run {
         Ok(())
     }
 
+    /// Asks the target how far it is, after a transaction whose end is not known.
+    async fn settle(&mut self) -> Result<(), ConnectError> {
+        let Some(table) = self.offsets.clone().filter(|_| self.in_doubt) else {
+            return Ok(());
+        };
+        let (mut session, writer) = self.link().await?;
+        let partitions: Vec<_> = self.claims.keys().cloned().collect();
+        for partition in partitions {
+            let found = match table.read(&mut *session, &partition).await {
+                Ok(found) => found,
+                Err(error) => return self.again(&error),
+            };
+            let Some(claim) = self.claims.get_mut(&partition) else {
+                continue;
+            };
+            match found {
+                Some(found) if found.epoch == claim.epoch => *claim = found,
+                _ => {
+                    return Err(ConnectError::connect(format!(
+                        "another task has claimed {}-{} in the target: this one is fenced and writes nothing more",
+                        partition.topic, partition.partition
+                    )));
+                }
+            }
+        }
+        self.link = Some((session, writer));
+        self.in_doubt = false;
+        Ok(())
+    }
+
     /// The records that are not in the target yet, and the positions after them.
     #[expect(
         clippy::type_complexity,
@@ -276,6 +313,7 @@ impl Run {
     /// An error of the database: the batch comes again on a new connection, as often as configured.
     fn again(&mut self, error: &DbError) -> Result<(), ConnectError> {
         self.link = None;
+        self.in_doubt = true;
         let shown = format!("the batch was not written: {error}");
         if self.remaining == 0 {
             return Err(ConnectError::connect(shown).caused_by(error.to_connect()));

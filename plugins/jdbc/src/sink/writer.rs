@@ -107,6 +107,7 @@ impl Writer {
             Err(error) => {
                 // The first error is the one that counts; a lost connection rolls back by itself.
                 let _second = session.execute("ROLLBACK").await;
+                self.forget();
                 Err(error)
             }
         }
@@ -139,6 +140,7 @@ impl Writer {
                 }
             };
             session.execute("ROLLBACK TO SAVEPOINT milena").await?;
+            self.forget();
             bad.push((*record, error));
         }
         if let Some(table) = offsets {
@@ -153,6 +155,12 @@ impl Writer {
         }
         session.execute("COMMIT").await?;
         Ok(bad)
+    }
+
+    /// Tables that a transaction made or changed are gone with it.
+    fn forget(&mut self) {
+        self.columns.clear();
+        self.plans.clear();
     }
 
     async fn rows(

@@ -531,7 +531,7 @@ async fn begin(
         until,
     };
     let (sql, params) = statements.select(&table.subject, &table.criteria, &known, &bounds);
-    debug!(%sql, ?params, "query");
+    debug!(topic = %table.topic, ?params, "query");
     let mut columns = session.open(&sql, params).await?;
     for column in &mut columns {
         if let Some(known) = known.iter().find(|known| known.name == column.name) {

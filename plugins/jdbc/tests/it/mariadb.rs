@@ -54,7 +54,7 @@ fn order(offset: i64, id: i64, item: Option<&str>) -> SinkRecord {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_on_mariadb() {
-    let Some(server) = servers::mariadb("both_directions_on_mariadb") else {
+    let Some(server) = servers::mariadb("both_directions_on_mariadb").await else {
         return;
     };
     let url = format!("mysql://root@127.0.0.1:{}/", server.port);

@@ -68,7 +68,7 @@ fn config(port: u16, more: &[(&str, &str)]) -> Props {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_on_postgresql() {
-    let Some(server) = servers::postgres("both_directions_on_postgresql") else {
+    let Some(server) = servers::postgres("both_directions_on_postgresql").await else {
         return;
     };
     assert!(server.dir().exists());
@@ -84,7 +84,12 @@ async fn both_directions_on_postgresql() {
 /// What Java wrote for these rows, value by value; `big` and `arr` are the documented differences.
 async fn recorded_records(port: u16, db: &Client) {
     db.batch_execute(ACCOUNTS).await.unwrap();
-    let modes: [(&str, &[(&str, &str)], &str); 3] = [
+    type Mode = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
+    let modes: [Mode; 3] = [
         (
             include_str!("../golden/aiven-source-bulk.json"),
             &[("mode", "bulk")],

@@ -81,7 +81,7 @@ fn run(command: &mut Command) {
 }
 
 /// Starts the server until it answers; another port when somebody took ours in between.
-fn start(dir: tempfile::TempDir, command: impl Fn(&Path, u16) -> Command) -> Server {
+async fn start(dir: tempfile::TempDir, command: impl Fn(&Path, u16) -> Command) -> Server {
     for _ in 0..5 {
         let port = free_port();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
@@ -99,7 +99,7 @@ fn start(dir: tempfile::TempDir, command: impl Fn(&Path, u16) -> Command) -> Ser
             {
                 return Server { child, port, dir };
             }
-            std::thread::sleep(Duration::from_millis(20));
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let _ended = child.kill();
         let _status = child.wait();
@@ -109,7 +109,7 @@ fn start(dir: tempfile::TempDir, command: impl Fn(&Path, u16) -> Command) -> Ser
 }
 
 /// PostgreSQL of any version; `None` where it is not installed.
-pub(crate) fn postgres(test: &str) -> Option<Server> {
+pub(crate) async fn postgres(test: &str) -> Option<Server> {
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -135,23 +135,26 @@ pub(crate) fn postgres(test: &str) -> Option<Server> {
             "-D",
         ])
         .arg(&data));
-    Some(start(dir, |dir, port| {
-        let mut command = as_user(&bin.join("postgres"), "postgres");
-        command.arg("-D").arg(&data).arg("-k").arg(dir);
-        command.args([
-            "-p",
-            &port.to_string(),
-            "-c",
-            "fsync=off",
-            "-c",
-            "listen_addresses=127.0.0.1",
-        ]);
-        command
-    }))
+    Some(
+        start(dir, |dir, port| {
+            let mut command = as_user(&bin.join("postgres"), "postgres");
+            command.arg("-D").arg(&data).arg("-k").arg(dir);
+            command.args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "fsync=off",
+                "-c",
+                "listen_addresses=127.0.0.1",
+            ]);
+            command
+        })
+        .await,
+    )
 }
 
 /// MariaDB; `None` where it is not installed.
-pub(crate) fn mariadb(test: &str) -> Option<Server> {
+pub(crate) async fn mariadb(test: &str) -> Option<Server> {
     let found = |name: &str| {
         ["/usr/sbin", "/usr/bin"]
             .iter()
@@ -170,21 +173,24 @@ pub(crate) fn mariadb(test: &str) -> Option<Server> {
             "--auth-root-authentication-method=normal",
         ])
         .arg(format!("--datadir={}", data.display())));
-    Some(start(dir, |dir, port| {
-        let mut command = as_user(&server, "mysql");
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", data.display()));
-        command
-            .arg(format!("--socket={}/s.sock", dir.display()))
-            .arg(format!("--pid-file={}/pid", dir.display()));
-        command.args([
-            &format!("--port={port}"),
-            "--bind-address=127.0.0.1",
-            "--innodb-flush-log-at-trx-commit=0",
-        ]);
-        command
-    }))
+    Some(
+        start(dir, |dir, port| {
+            let mut command = as_user(&server, "mysql");
+            command
+                .arg("--no-defaults")
+                .arg(format!("--datadir={}", data.display()));
+            command
+                .arg(format!("--socket={}/s.sock", dir.display()))
+                .arg(format!("--pid-file={}/pid", dir.display()));
+            command.args([
+                &format!("--port={port}"),
+                "--bind-address=127.0.0.1",
+                "--innodb-flush-log-at-trx-commit=0",
+            ]);
+            command
+        })
+        .await,
+    )
 }
 
 impl Server {
