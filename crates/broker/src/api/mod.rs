@@ -43,7 +43,7 @@ mod txn_offset_commit;
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiKey, RequestHeader, ResponseHeader},
     protocol::{Encodable, Request, StrBytes, decode_request_header_from_buffer},
@@ -148,9 +148,12 @@ fn fenced(error: i16, known: bool) -> i16 {
     }
 }
 
+/// Room for the length and the header of a response: 4 bytes each, and one for no tagged fields.
+const PREFIX_BYTES: usize = 9;
+
 /// A response waiting for its header.
 pub(super) enum Answer {
-    /// The encoded body.
+    /// The encoded body behind [`PREFIX_BYTES`] that are free.
     Body(BytesMut),
     /// The client wants none (produce with acks=0).
     None,
@@ -158,7 +161,12 @@ pub(super) enum Answer {
 
 /// Writes a response of a version.
 pub(super) fn write<T: Encodable>(response: &T, version: i16) -> Result<Answer, RequestError> {
-    let mut body = BytesMut::new();
+    // Its size is asked first: a fetch of megabytes is copied once, not as often as a buffer grows.
+    let size = response
+        .compute_size(version)
+        .map_err(|error| RequestError::Encode(error.to_string()))?;
+    let mut body = BytesMut::with_capacity(PREFIX_BYTES + size);
+    body.put_bytes(0, PREFIX_BYTES);
     response
         .encode(&mut body, version)
         .map_err(|error| RequestError::Encode(error.to_string()))?;
@@ -202,7 +210,7 @@ pub(crate) async fn answer(
         let Answer::Body(body) = write(&api_versions::refused(), 0)? else {
             return Ok(None);
         };
-        return frame_of(key, 0, correlation, &body).map(Some);
+        return frame_of(key, 0, correlation, body).map(Some);
     }
     let offered = OFFERED.iter().find(|(offered, _, _)| *offered == key);
     if !offered.is_some_and(|(_, min, max)| (*min..=*max).contains(&asked)) {
@@ -224,7 +232,7 @@ pub(crate) async fn answer(
                 other => other,
             });
     match answered? {
-        Answer::Body(body) => frame_of(key, version, header.correlation_id, &body).map(Some),
+        Answer::Body(body) => frame_of(key, version, header.correlation_id, body).map(Some),
         Answer::None => Ok(None),
     }
 }
@@ -233,21 +241,24 @@ fn frame_of(
     key: ApiKey,
     version: i16,
     correlation: i32,
-    body: &BytesMut,
+    mut body: BytesMut,
 ) -> Result<BytesMut, RequestError> {
-    let mut out = BytesMut::with_capacity(body.len() + 16);
-    out.put_i32(0);
+    let mut head = BytesMut::with_capacity(PREFIX_BYTES);
     let header = ResponseHeader::default().with_correlation_id(correlation);
     header
-        .encode(&mut out, key.response_header_version(version))
+        .encode(&mut head, key.response_header_version(version))
         .map_err(|error| RequestError::Encode(error.to_string()))?;
-    out.extend_from_slice(body);
+    // What the header does not need of the room before the body is left out.
+    let unused = PREFIX_BYTES.checked_sub(4 + head.len());
+    body.advance(unused.ok_or_else(|| RequestError::Encode("a long header".to_owned()))?);
     let length =
-        i32::try_from(out.len() - 4).map_err(|_| RequestError::Encode("too long".to_owned()))?;
-    if let Some(place) = out.get_mut(..4) {
-        place.copy_from_slice(&length.to_be_bytes());
+        i32::try_from(body.len() - 4).map_err(|_| RequestError::Encode("too long".to_owned()))?;
+    let (size, rest) = body.split_at_mut(4);
+    size.copy_from_slice(&length.to_be_bytes());
+    if let Some(place) = rest.get_mut(..head.len()) {
+        place.copy_from_slice(&head);
     }
-    Ok(out)
+    Ok(body)
 }
 
 async fn dispatch(
