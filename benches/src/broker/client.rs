@@ -4,6 +4,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -129,6 +130,7 @@ impl Client {
     /// An idempotent producer of batches of `records` records of `size` bytes.
     pub(crate) fn producer(&mut self, topic: &str, records: i32, size: usize) -> Result<Produce> {
         let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
             .with_producer_id((-1).into())
             .with_producer_epoch(-1);
         let (id, epoch) = loop {
@@ -139,6 +141,9 @@ impl Client {
                 code => bail!("no producer id: {code}"),
             }
         };
+        // Old records would fall to retention while they are measured.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        let now = i64::try_from(now)?;
         let one = |at: i32| Record {
             transactional: false,
             control: false,
@@ -149,7 +154,7 @@ impl Client {
             timestamp_type: TimestampType::Creation,
             offset: i64::from(at),
             sequence: at,
-            timestamp: 1_700_000_000_000,
+            timestamp: now,
             key: None,
             value: Some(vec![b'x'; size].into()),
             headers: kafka_protocol::indexmap::IndexMap::default(),
@@ -166,6 +171,7 @@ impl Client {
             .with_name(TopicName(text(topic)))
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default()
+            .with_transactional_id(None)
             .with_acks(-1)
             .with_timeout_ms(30_000)
             .with_topic_data(vec![topic]);

@@ -13,7 +13,7 @@ mod transactions;
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use milena_broker::{Broker, BrokerConfig};
-use milena_testing_kafka::{KafkaBroker, oracle_is_missing};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
 
 use crate::client::Client;
 
@@ -116,9 +116,14 @@ async fn answers_are_those_of_apache_kafka() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = BrokerConfig::new(dir.path(), "127.0.0.1:0".parse().unwrap());
     config.auto_create_topics = false;
+    // The records are old: retention must not take them while they are looked at.
+    config.maintenance = Duration::from_secs(3600);
     let broker = Broker::start(config).await.unwrap();
     let ours = answers(&broker.bootstrap(), "the embedded broker").await;
-    let kafka = tokio::task::spawn_blocking(KafkaBroker::start).await;
+    let mut options = BrokerOptions::default();
+    let (key, value) = ("log.initial.task.delay.ms", "3600000");
+    options.properties.insert(key.to_owned(), value.to_owned());
+    let kafka = tokio::task::spawn_blocking(move || KafkaBroker::start_with(&options)).await;
     let kafka = kafka.unwrap().unwrap();
     let theirs = answers(&kafka.bootstrap(), "Apache Kafka").await;
     let mut differing = Vec::new();
