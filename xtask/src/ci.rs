@@ -36,6 +36,22 @@ pub(crate) fn run() -> Result<()> {
     check()?;
     // The README's first command with a time limit, its output checked; then the commands of its tour.
     tour::run()?;
+    // Histories of a cluster under faults; the tests of the simulator play only a few.
+    step(
+        "simulator",
+        &mut cargo(&[
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "milena-sim",
+            "--",
+            "--seeds",
+            "1000",
+            "--minutes",
+            "10",
+        ]),
+    )?;
     // The README's second command.
     let tested = test::run(false);
     say(&format!(

@@ -8,4 +8,4 @@ pub mod rng;
 pub mod trace;
 mod world;
 
-pub use world::{Options, Report, Violation, run};
+pub use world::{Options, Report, Scenario, Violation, run};

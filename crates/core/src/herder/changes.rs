@@ -1,20 +1,27 @@
 //! What follows from records of the config topic (spec `distributed.md` 2.9): only what a change names is touched.
 
+use std::time::Duration;
+
 use super::{
     DistributedHerder, HerderEffect, Sink, TopicRecord,
     local::Restart,
     ops::{Finish, Op},
+    reconfigure::task_configs_op,
     statuses::StatusCheck,
 };
 use crate::{
-    Now,
-    cluster::{ClusterChange, ClusterSnapshot},
+    ConnectorName, Now,
+    cluster::{ClusterChange, ClusterSnapshot, TargetState},
 };
+
+/// How long the second record of a stop may be behind the first: Java's leader writes them one by one.
+const HALF_STOPPED_AFTER: Duration = Duration::from_secs(1);
 
 impl DistributedHerder {
     /// Takes up records of the config topic.
     pub(super) fn config_records(&mut self, now: Now, records: &[TopicRecord], out: &mut Sink) {
         let mut rebalance = None;
+        let mut emptied = Vec::new();
         if self.is_ready()
             && records
                 .first()
@@ -35,8 +42,23 @@ impl DistributedHerder {
                     if before
                         .as_ref()
                         .is_some_and(|old| self.is_known(old, &change)) => {}
-                Ok(Some(change)) => rebalance = self.changed(change, out).or(rebalance),
+                Ok(Some(change)) => {
+                    if let ClusterChange::Tasks { name, .. } = &change
+                        && self.cluster.task_count(name.as_str()) == 0
+                    {
+                        emptied.push(name.clone());
+                    }
+                    rebalance = self.changed(change, out).or(rebalance);
+                }
                 Err(error) => out.push(HerderEffect::Warn(format!("config topic: {error}"))),
+            }
+        }
+        for name in emptied {
+            // Half of a stop, whose target got lost: whoever runs the connector gives it its tasks again.
+            let started = self.cluster.target(name.as_str()) == TargetState::Started;
+            if started && self.local.started_connector(name.as_str()).is_some() {
+                self.reconfigurations
+                    .request(now + HALF_STOPPED_AFTER, &name);
             }
         }
         // One round for all records that were read together.
@@ -62,6 +84,18 @@ impl DistributedHerder {
                 "the known configurations could not be written into the new config topic",
                 "writing the known configurations into the new config topic".to_owned(),
             ));
+        }
+    }
+
+    /// Tasks of a paused connector are not generated again until it is resumed. Their records must come behind the new
+    /// configuration all the same: of a connector whose first record was compacted away, tasks that come before it are
+    /// lost to whoever reads the topic from its beginning (KAFKA-17719).
+    fn write_tasks_behind(&mut self, name: &ConnectorName) {
+        let paused = self.cluster.target(name.as_str()) == TargetState::Paused;
+        let tasks = self.cluster.task_configs(name.as_str());
+        if paused && !tasks.is_empty() && self.group.is_leader() {
+            let tasks: Vec<_> = tasks.iter().map(|config| (**config).clone()).collect();
+            self.ops.push_own(task_configs_op(name, &tasks, None));
         }
     }
 
@@ -92,6 +126,7 @@ impl DistributedHerder {
             }
             ClusterChange::Connector { name, .. } => {
                 self.local.restart_connector(&name, Restart::Quiet);
+                self.write_tasks_behind(&name);
                 None
             }
             ClusterChange::Removed { name, was_known } => {

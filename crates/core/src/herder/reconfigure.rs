@@ -176,6 +176,11 @@ impl DistributedHerder {
         configs: &[RawProps],
         out: &mut Sink,
     ) {
+        if self.cluster.target(name.as_str()) == TargetState::Stopped && !configs.is_empty() {
+            // It was stopped while it was asked: its next start asks again.
+            self.reconfigurations.done(now, &name);
+            return;
+        }
         if !tasks_changed(&self.cluster, &name, configs) {
             self.reconfigurations.done(now, &name);
             return;

@@ -51,14 +51,7 @@ impl World {
                 target: TargetState::Started,
             },
         };
-        let origin = match &request {
-            Request::StopConnector(name) => {
-                self.half_stopped.insert(name.clone());
-                Origin::Stopper(name.clone())
-            }
-            _ => Origin::Client,
-        };
-        self.ask(leader, request, origin);
+        self.ask(leader, request, Origin::Client);
     }
 
     fn put(&mut self, name: ConnectorName) -> Request {
@@ -67,6 +60,10 @@ impl World {
             ("connector.class".to_owned(), Some("Simulated".to_owned())),
             ("name".to_owned(), Some(name.to_string())),
             ("tasks".to_owned(), Some(tasks.to_string())),
+            (
+                "set".to_owned(),
+                Some(self.rng.between(1, 1 << 40).to_string()),
+            ),
         ]);
         Request::PutConnector {
             name,

@@ -1,9 +1,6 @@
 //! The queue of events and the step of a worker.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use milena_core::{
     Effects, Now, Token, WallClock,
@@ -115,6 +112,9 @@ pub(super) enum Event {
     Mend {
         worker: usize,
     },
+    Compact,
+    /// What a scenario does.
+    Act(fn(&mut World)),
     Fault,
     Client,
     Heal,
@@ -124,8 +124,6 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     Client,
-    /// A user who stops this connector.
-    Stopper(milena_core::ConnectorName),
     Peer(ReplyTo),
 }
 
@@ -141,17 +139,18 @@ pub(super) struct World {
     /// Until then nobody coordinates.
     pub(super) coordinator_away_until: u64,
     pub(super) config: Vec<TopicRecord>,
+    /// The offset of the next record.
+    pub(super) config_end: i64,
     pub(super) status: Vec<TopicRecord>,
     /// Whose transactional producer is the newest.
     pub(super) privilege: Option<(usize, u32)>,
     pub(super) origins: BTreeMap<u64, Origin>,
-    /// Connectors whose stop was not answered with success: stopping is two writes, and the second may be missing.
-    /// Such a connector is STARTED without tasks until somebody touches it, as with Java's worker.
-    pub(super) half_stopped: BTreeSet<milena_core::ConnectorName>,
     pub(super) last_request: u64,
     pub(super) connectors_made: u64,
     pub(super) faults: Faults,
     pub(super) healed: bool,
+    /// Every plugin takes as long to stop as the shell lets it.
+    pub(super) slow_stops: bool,
     pub(super) steps: u64,
     pub(super) sometimes: BTreeMap<&'static str, u64>,
     pub(super) violation: Option<Violation>,
@@ -160,23 +159,27 @@ pub(super) struct World {
 /// Runs one history from beginning to end.
 #[must_use]
 pub fn run(options: Options) -> Report {
-    let mut world = World::new(options);
-    world.play(options.minutes);
-    let mut sometimes = world.sometimes;
-    sometimes.insert("rounds", world.group.rounds);
-    sometimes.insert("sessions expired", world.group.expired);
-    sometimes.insert("members left behind", world.group.left_behind);
-    Report {
-        hash: world.trace.hash(),
-        steps: world.steps,
-        sometimes,
-        violation: world.violation,
-        trace: world.trace.lines().map(str::to_owned).collect(),
-    }
+    World::new(options).finish(options.minutes)
 }
 
 impl World {
-    fn new(options: Options) -> Self {
+    /// Plays the history to its end.
+    pub(super) fn finish(mut self, minutes: u64) -> Report {
+        self.play(minutes);
+        let mut sometimes = self.sometimes;
+        sometimes.insert("rounds", self.group.rounds);
+        sometimes.insert("sessions expired", self.group.expired);
+        sometimes.insert("members left behind", self.group.left_behind);
+        Report {
+            hash: self.trace.hash(),
+            steps: self.steps,
+            sometimes,
+            violation: self.violation,
+            trace: self.trace.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    pub(super) fn new(options: Options) -> Self {
         let mut rng = Rng::new(options.seed);
         let workers = usize::try_from(rng.between(1, 5)).unwrap_or(3);
         let protocols = [
@@ -213,13 +216,14 @@ impl World {
             group: Coordinator::new(initial),
             coordinator_away_until: 0,
             config: Vec::new(),
+            config_end: 0,
             status: Vec::new(),
             privilege: None,
             origins: BTreeMap::new(),
-            half_stopped: BTreeSet::new(),
             last_request: 0,
             connectors_made: 0,
             healed: false,
+            slow_stops: false,
             steps: 0,
             sometimes: BTreeMap::new(),
             violation: None,
@@ -240,6 +244,7 @@ impl World {
         }
         self.after(3_000, Event::Client);
         self.after(15_000, Event::Fault);
+        self.after(20_000, Event::Compact);
         self.after(minutes * 60_000, Event::Heal);
         let end = self.now + minutes * 60_000 + self.time_to_settle();
         while let Some(entry) = self.queue.first_entry() {
@@ -340,6 +345,8 @@ impl World {
             Event::Start { worker } => self.start(worker),
             Event::Thaw { worker, process } => self.thaw(worker, process),
             Event::Mend { worker } => self.mend(worker),
+            Event::Compact => self.compact(),
+            Event::Act(act) => act(self),
             Event::Fault => self.fault(),
             Event::Client => self.client(),
             Event::Heal => self.heal(),
@@ -455,8 +462,15 @@ impl World {
             HerderEffect::WriteStatus(record) => self.write_status(worker, record),
             HerderEffect::FlushStatus { token } => {
                 self.expect(worker, token);
-                let delay = self.delay(worker);
-                self.outcome(to(token), delay, Outcome::Done);
+                let cut = self
+                    .hosts
+                    .get(worker)
+                    .is_some_and(|host| !host.outbox.is_empty());
+                let (delay, outcome) = match cut {
+                    true => (5_000, Outcome::Unknown),
+                    false => (self.delay(worker), Outcome::Done),
+                };
+                self.outcome(to(token), delay, outcome);
             }
             HerderEffect::GenerateTaskConfigs { token, name, .. } => {
                 self.expect(worker, token);
@@ -552,11 +566,6 @@ impl World {
         };
         match origin {
             Origin::Client => {}
-            Origin::Stopper(name) => {
-                if answer.is_ok() {
-                    self.half_stopped.remove(&name);
-                }
-            }
             Origin::Peer(to) => {
                 let outcome = match answer {
                     Ok(_) => Outcome::Done,
@@ -581,9 +590,10 @@ impl World {
         let process = host.process;
         let name = host.name.clone();
         self.note(&name, format_args!("starts as process {process}"));
+        let config_end = self.config_end;
         let (config, status) = (self.config.clone(), self.status.clone());
         if let Some(host) = self.hosts.get_mut(worker) {
-            host.config_read = config.len();
+            host.config_read = config_end;
             host.status_read = status.len();
         }
         for input in [

@@ -31,6 +31,24 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// Nothing goes wrong by itself.
+    pub(super) fn none() -> Self {
+        Self {
+            kills: false,
+            stops: false,
+            freezes: false,
+            cuts: false,
+            halves: false,
+            slow: false,
+            loss: false,
+            duplicates: false,
+            coordinator: false,
+            blind: false,
+            plugins: false,
+            pause: 60_000,
+        }
+    }
+
     pub(super) fn choose(rng: &mut Rng) -> Self {
         let mut coin = || rng.permille(500);
         Self {
@@ -138,6 +156,7 @@ impl World {
         host.loss = 0;
         host.blind = false;
         self.note("mend", format_args!("worker-{worker}"));
+        self.flush_statuses(worker);
         self.tail_soon(worker);
     }
 

@@ -37,6 +37,8 @@ pub(super) enum Kind {
 /// A run of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
+    /// Which set of task configurations a task was started with.
+    pub(super) set: u64,
     /// Told to end.
     pub(super) stopping: bool,
 }
@@ -62,7 +64,9 @@ pub(super) struct Host {
     pub(super) runs: BTreeMap<(String, Incarnation), Run>,
     pub(super) requests: BTreeMap<Token, Kind>,
     pub(super) outcomes: BTreeSet<Token>,
-    pub(super) config_read: usize,
+    pub(super) config_read: i64,
+    /// Statuses that wait for the link: the producer tries again.
+    pub(super) outbox: Vec<milena_core::cluster::KeyValue>,
     pub(super) status_read: usize,
     pub(super) tick_at: Option<u64>,
     /// When the last JoinGroup arrives: the next one is behind it, as the shell promises.
@@ -96,6 +100,7 @@ impl Host {
             requests: BTreeMap::new(),
             outcomes: BTreeSet::new(),
             config_read: 0,
+            outbox: Vec::new(),
             status_read: 0,
             tick_at: None,
             joins_arrive: 0,
@@ -137,6 +142,7 @@ impl Host {
         self.requests.clear();
         self.outcomes.clear();
         self.config_read = 0;
+        self.outbox.clear();
         self.status_read = 0;
         self.tick_at = None;
         self.spins = 0;

@@ -21,7 +21,7 @@ impl World {
                 target,
                 ..
             } => {
-                self.begin(worker, name.to_string(), incarnation);
+                self.begin(worker, name.to_string(), incarnation, 0);
                 let event = ConnectorEvent::Reached { target, version };
                 self.report(
                     worker,
@@ -70,9 +70,11 @@ impl World {
                 id,
                 incarnation,
                 target,
+                task_config,
                 ..
             } => {
-                self.begin(worker, id.to_string(), incarnation);
+                self.check_set(worker, &id, &task_config);
+                self.begin(worker, id.to_string(), incarnation, set_of(&task_config));
                 let event = running(target, version);
                 self.report(
                     worker,
@@ -117,11 +119,16 @@ impl World {
         }
     }
 
-    fn begin(&mut self, worker: usize, name: String, incarnation: Incarnation) {
+    fn begin(&mut self, worker: usize, name: String, incarnation: Incarnation, set: u64) {
         self.seen("runs started");
         if let Some(host) = self.hosts.get_mut(worker) {
-            host.runs
-                .insert((name.clone(), incarnation), Run { stopping: false });
+            host.runs.insert(
+                (name.clone(), incarnation),
+                Run {
+                    set,
+                    stopping: false,
+                },
+            );
         }
         self.check_alone(worker, &name);
     }
@@ -147,7 +154,10 @@ impl World {
             found.stopping = true;
         }
         // Some take their time; the shell's own limit is five seconds.
-        let delay = if self.rng.permille(50) {
+        let delay = if self.slow_stops {
+            self.seen("slow stops");
+            5_000
+        } else if self.rng.permille(50) {
             self.rng.between(500, 5_000)
         } else {
             self.rng.between(1, 300)
@@ -173,9 +183,19 @@ impl World {
         let config = herder.and_then(|herder| herder.cluster().config(name.as_str()));
         let tasks = config.and_then(|config| config.get("tasks").cloned().flatten());
         let tasks: usize = tasks.and_then(|tasks| tasks.parse().ok()).unwrap_or(0);
-        let one = |number: usize| RawProps::from([("task".to_owned(), Some(number.to_string()))]);
+        let set = config.and_then(|config| config.get("set").cloned().flatten());
+        let one = |number: usize| {
+            let task = ("task".to_owned(), Some(number.to_string()));
+            RawProps::from([task, ("set".to_owned(), set.clone())])
+        };
         Outcome::TaskConfigs((0..tasks).map(one).collect())
     }
+}
+
+/// Which set of task configurations this one is of.
+pub(super) fn set_of(config: &RawProps) -> u64 {
+    let text = config.get("set").and_then(Option::as_deref);
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 fn running(target: TargetState, version: Option<String>) -> TaskEvent {

@@ -7,7 +7,9 @@ mod host;
 mod instances;
 mod network;
 mod oracle;
+mod scenarios;
 mod topics;
 
 pub use engine::{Options, Report, run};
 pub use oracle::Violation;
+pub use scenarios::Scenario;

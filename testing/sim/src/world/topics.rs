@@ -45,8 +45,15 @@ impl World {
         let delay = self.delay(to.worker);
         if self.is_cut(to.worker) {
             self.seen("config writes cut off");
-            // It may have been on its way: then it is in the topic, and nobody hears so.
+            // It may have been on its way: then it is in the topic, and nobody hears so. Without a transaction a
+            // part of it may be.
             if self.rng.permille(300) {
+                let mut records = records;
+                if !transactional && records.len() > 1 && self.rng.permille(500) {
+                    self.seen("writes torn");
+                    let kept = self.rng.between(1, records.len() as u64 - 1);
+                    records.truncate(usize::try_from(kept).unwrap_or(1));
+                }
                 self.after(
                     delay,
                     Event::Append {
@@ -81,7 +88,8 @@ impl World {
         let fenced = transactional && self.privilege != Some((to.worker, to.process));
         if !fenced {
             for mut record in records {
-                record.offset = i64::try_from(self.config.len()).unwrap_or(i64::MAX);
+                record.offset = self.config_end;
+                self.config_end += 1;
                 self.config.push(record);
             }
             for worker in 0..self.hosts.len() {
@@ -113,13 +121,65 @@ impl World {
     }
 
     pub(super) fn write_status(&mut self, worker: usize, status: StatusRecord) {
-        if self.is_cut(worker) {
+        if let Some(host) = self.hosts.get_mut(worker) {
+            host.outbox.push(status.encode());
+        }
+        self.flush_statuses(worker);
+    }
+
+    /// What waits for the link, once it carries.
+    pub(super) fn flush_statuses(&mut self, worker: usize) {
+        let Some(host) = self
+            .hosts
+            .get_mut(worker)
+            .filter(|host| host.link == Link::Up)
+        else {
+            return;
+        };
+        let waiting = std::mem::take(&mut host.outbox);
+        if waiting.is_empty() {
             return;
         }
-        let offset = self.status.len();
-        self.status.push(record(offset, status.encode()));
+        for status in waiting {
+            let offset = self.status.len();
+            self.status.push(record(offset, status));
+        }
         for worker in 0..self.hosts.len() {
             self.tail_soon(worker);
+        }
+    }
+
+    /// The log cleaner: of each key only the last record stays, but for the newest records; and a tombstone goes once
+    /// every reader has had the time to see it.
+    pub(super) fn compact(&mut self) {
+        let pause = self.rng.between(5_000, 120_000);
+        self.after(pause, Event::Compact);
+        // The active segment is never cleaned, and the last record is always in it.
+        let active = self.rng.between(1, 12);
+        let drops = self.rng.permille(300);
+        self.clean(i64::try_from(active).unwrap_or(1), drops);
+    }
+
+    /// Cleans all but the last records; `drops`: tombstones that everybody has seen, too.
+    pub(super) fn clean(&mut self, active: i64, drops: bool) {
+        let clean_to = self.config_end - active;
+        let running = self.hosts.iter().filter(|host| host.is_running());
+        let read = running
+            .map(|host| host.config_read)
+            .min()
+            .unwrap_or(i64::MAX);
+        let mut last = std::collections::BTreeMap::new();
+        for record in &self.config {
+            last.insert(record.key.clone(), record.offset);
+        }
+        let before = self.config.len();
+        self.config.retain(|record| {
+            let superseded = last.get(&record.key).is_some_and(|at| *at > record.offset);
+            let dead = drops && record.value.is_none() && record.offset < read;
+            record.offset >= clean_to || !(superseded || dead)
+        });
+        if self.config.len() < before {
+            self.seen("compactions");
         }
     }
 
@@ -142,10 +202,17 @@ impl World {
             return;
         }
         let (config_read, status_read) = (host.config_read, host.status_read);
-        let config: Vec<TopicRecord> = self.config.iter().skip(config_read).cloned().collect();
+        let config: Vec<TopicRecord> = {
+            let unread = self
+                .config
+                .iter()
+                .filter(|record| record.offset >= config_read);
+            unread.cloned().collect()
+        };
+        let config_end = self.config_end;
         let status: Vec<TopicRecord> = self.status.iter().skip(status_read).cloned().collect();
         if let Some(host) = self.host(worker, process) {
-            host.config_read += config.len();
+            host.config_read = config_end;
             host.status_read += status.len();
         }
         if !config.is_empty() {

@@ -30,13 +30,10 @@ impl DistributedHerder {
             state: Some(TargetState::Stopped),
         };
         let steps = [
+            // One write: a stop that is half done would be a running connector without tasks.
             OpStep::Write {
-                records: vec![commit],
+                records: vec![commit, target],
                 privileged: true,
-            },
-            OpStep::Write {
-                records: vec![target],
-                privileged: false,
             },
             OpStep::ReadToEnd,
         ];
