@@ -93,7 +93,9 @@ impl DistributedHerder {
     fn write_tasks_behind(&mut self, name: &ConnectorName) {
         let paused = self.cluster.target(name.as_str()) == TargetState::Paused;
         let tasks = self.cluster.task_configs(name.as_str());
-        if paused && !tasks.is_empty() && self.group.is_leader() {
+        let applied =
+            self.cluster.applied_config(name.as_str()) == self.cluster.config(name.as_str());
+        if paused && !applied && !tasks.is_empty() && self.group.is_leader() {
             let tasks: Vec<_> = tasks.iter().map(|config| (**config).clone()).collect();
             self.ops.push_own(task_configs_op(name, &tasks, None));
         }
@@ -143,6 +145,7 @@ impl DistributedHerder {
             }
             ClusterChange::Target { name, .. } => {
                 self.local.touch(&name);
+                self.write_tasks_behind(&name);
                 None
             }
             ClusterChange::SessionKey => None,

@@ -10,4 +10,5 @@
 mod connect_rounds;
 mod consumer_assignors;
 mod failure;
+mod goldens;
 mod rounds_keep_promises;

@@ -71,6 +71,8 @@ pub(super) struct Host {
     pub(super) tick_at: Option<u64>,
     /// When the last JoinGroup arrives: the next one is behind it, as the shell promises.
     pub(super) joins_arrive: u64,
+    /// When the last report of a plugin arrives: they come in order.
+    pub(super) reports_arrive: u64,
     /// Ticks in a row without time passing between them.
     pub(super) spins: u32,
 }
@@ -104,6 +106,7 @@ impl Host {
             status_read: 0,
             tick_at: None,
             joins_arrive: 0,
+            reports_arrive: 0,
             spins: 0,
         }
     }

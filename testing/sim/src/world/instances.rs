@@ -134,7 +134,12 @@ impl World {
     }
 
     fn report(&mut self, worker: usize, process: u32, input: HerderInput) {
-        let delay = self.rng.between(1, 200);
+        let at = self.now + self.rng.between(1, 200);
+        let Some(host) = self.hosts.get_mut(worker) else {
+            return;
+        };
+        host.reports_arrive = host.reports_arrive.max(at);
+        let delay = host.reports_arrive - self.now;
         self.after(
             delay,
             Event::Input {

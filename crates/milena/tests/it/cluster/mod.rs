@@ -3,6 +3,7 @@
 //! `MILENA_LONG=1` runs the long forms: pauses of a minute, outages of minutes.
 
 mod broker_away;
+mod goldens;
 mod internal_topics;
 mod mixed;
 mod three_workers;
