@@ -13,13 +13,14 @@ use milena_rest::client::RestClient;
 use milena_runtime::task::TaskMetricsBook;
 use serde_json::json;
 
-use super::pipeline::{Pipeline, SINK, SOURCE};
-use crate::worker::RunningWorker;
+use super::pipeline::{Pipeline, SINK, SOURCE, TOPIC};
+use crate::{verbs::output, worker::RunningWorker};
 
 /// Shows the progress.
 pub(super) struct Progress {
     json: bool,
     terminal: bool,
+    colours: bool,
     url: String,
     broker: String,
     input: PathBuf,
@@ -41,6 +42,7 @@ impl Progress {
         Self {
             json,
             terminal: !json && io::stdout().is_terminal(),
+            colours: output::colours(),
             url: worker.url(),
             broker: broker.bootstrap(),
             input: pipeline.input.clone(),
@@ -71,12 +73,15 @@ impl Progress {
             );
             return;
         }
+        // Quoted, because some shells take a `?` for a pattern.
         self.print(&format!(
-            "Milena is running: {input} -> source -> transforms -> topic -> sink -> {output}\n\n  \
-             REST    {url}\n  broker  {broker}\n\nTry next:\n  \
-             curl {url}/connectors?expand=status\n  \
+            "Milena is running: input -> source -> transforms -> topic {TOPIC} -> sink -> output\n\n  \
+             input   {input}\n  output  {output}\n  REST    {url}\n  broker  {broker}\n\nTry next:\n  \
+             curl '{url}/connectors?expand=status'\n  \
              curl {url}/connectors/{SOURCE}/config\n  \
-             curl -X PUT {url}/connectors/{SINK}/pause\n\nCtrl-C stops it; the next start goes on where it was.\n",
+             curl -X PUT {url}/connectors/{SINK}/pause\n  \
+             milena connectors status --watch --url {url}\n\n\
+             Ctrl-C stops it; the next start goes on where it was.\n",
             input = self.input.display(),
             output = self.output.display(),
             url = self.url,
@@ -151,36 +156,67 @@ impl Progress {
             self.print(&line.to_string());
             return;
         }
-        let lag = source_lag.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes} bytes"));
-        let table = format!(
-            "{:<20} {:<11} {:>12} {:>14}   {}\n{:<20} {:<11} {:>12} {:>14.0}   {lag}\n{:<20} {:<11} {:>12} {:>14.0}   {sink_lag} records",
-            "connector",
-            "state",
-            "records",
-            "records/s",
-            "lag",
-            SOURCE,
-            states[0],
-            totals[0],
-            rates[0],
-            SINK,
-            states[1],
-            totals[1],
-            rates[1],
-        );
+        let counted = |count: u64, one: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{count} {one}s"),
+        };
+        let lag = source_lag.map_or_else(|| "-".to_owned(), |bytes| counted(bytes, "byte"));
+        let lags = [lag, counted(sink_lag, "record")];
         if self.terminal {
             if self.lines_shown > 0 {
                 // Up to the first line of the table, then clear to the end of the screen.
                 let _ = write!(io::stdout(), "\x1b[{}A\x1b[J", self.lines_shown);
             }
+            let table = self.table([SOURCE, SINK], &states, totals, rates, &lags);
             self.lines_shown = table.lines().count();
-            self.print(&table);
+            // Long lines are cut at the edge, or the way back up would be miscounted.
+            self.print(&format!("\x1b[?7l{table}\x1b[?7h"));
         } else {
             self.print(&format!(
-                "{SOURCE} {} records={} rate={:.0}/s lag={lag}; {SINK} {} records={} rate={:.0}/s lag={sink_lag} records",
-                states[0], totals[0], rates[0], states[1], totals[1], rates[1],
+                "{SOURCE} {} records={} rate={:.0}/s lag={}; {SINK} {} records={} rate={:.0}/s lag={}",
+                states[0], totals[0], rates[0], lags[0], states[1], totals[1], rates[1], lags[1],
             ));
         }
+    }
+
+    /// The table that is redrawn on a terminal, and what to do when something has failed.
+    fn table(
+        &self,
+        names: [&str; 2],
+        states: &[String; 2],
+        totals: [u64; 2],
+        rates: [f64; 2],
+        lags: &[String; 2],
+    ) -> String {
+        let mut text = format!(
+            "{:<20}{:<12}{:>10}{:>12}   lag",
+            "connector", "state", "records", "records/s"
+        );
+        let failed = |state: &String| state == "FAILED";
+        for (at, name) in names.into_iter().enumerate() {
+            let (Some(state), Some(total), Some(rate), Some(lag)) =
+                (states.get(at), totals.get(at), rates.get(at), lags.get(at))
+            else {
+                continue;
+            };
+            let padded = format!("{state:<12}");
+            let painted = match (self.colours, state.as_str()) {
+                (true, "RUNNING") => format!("\x1b[32m{padded}\x1b[0m"),
+                (true, "FAILED") => format!("\x1b[31m{padded}\x1b[0m"),
+                (true, _) => format!("\x1b[33m{padded}\x1b[0m"),
+                (false, _) => padded,
+            };
+            text.push_str(&format!(
+                "\n{name:<20}{painted}{total:>10}{rate:>12.0}   {lag}"
+            ));
+        }
+        if states.iter().any(failed) {
+            text.push_str(&format!(
+                "\nA task has failed; see why: milena connectors status --trace --url {}",
+                self.url
+            ));
+        }
+        text
     }
 
     /// The last words.

@@ -7,7 +7,7 @@ mod configs;
 pub(crate) mod connectors;
 pub(crate) mod failure;
 mod offsets;
-mod output;
+pub(crate) mod output;
 pub(crate) mod plugins;
 mod remote;
 mod states;

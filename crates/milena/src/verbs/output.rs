@@ -26,14 +26,19 @@ enum Colour {
 impl Shown {
     /// Whether colours are used on standard output.
     pub(crate) fn colours(self) -> bool {
-        let asked_not = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match self.color {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto => io::stdout().is_terminal() && !asked_not && !dumb,
+            Colour::Auto => colours(),
         }
     }
+}
+
+/// Whether standard output is a terminal that shows colours, and nobody asked for none.
+pub(crate) fn colours() -> bool {
+    let asked_not = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stdout().is_terminal() && !asked_not && !dumb
 }
 
 /// Nobody reads any more: the command ends quietly.
