@@ -74,7 +74,7 @@ public class LifeCycle {
         check("9".equals(client.getConnector(name).getConfig().get("batch.size")), "updated");
         until("running", () -> states(client, name).equals(running));
         check(client.getConnectorTasks(name).size() == 1, "tasks");
-        check("RUNNING".equals(client.getConnectorTaskStatus(name, 0).getState()), "task");
+        until("task running", () -> "RUNNING".equals(client.getConnectorTaskStatus(name, 0).getState()));
         client.restartConnectorTask(name, 0);
         client.restartConnector(name);
         client.pauseConnector(name);

@@ -11,6 +11,8 @@ JAVAS_OWN = (
     # Connector classes and levels that do not exist.
     "Failed to find any class that implements Connector",
     "Illegal null or empty Level name",
+    # A configuration to validate without a class; Java wraps its own refusal.
+    "contains no connector type",
     # Bodies that are missing, no JSON, or JSON of another shape.
     "Cannot invoke ",
     "(`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled",
