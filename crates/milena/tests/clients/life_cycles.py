@@ -143,7 +143,9 @@ def api():
     assert "root" in cluster.loggers
     cluster.set_logger_log_level("org.apache.kafka.connect.runtime", "INFO")
     connector.delete()
-    assert api_state(connector) is None and name not in cluster.connectors
+    assert name not in cluster.connectors
+    # As with the Java worker, the status goes a moment after the connector.
+    until("no status", lambda: api_state(connector) is None)
 
 
 def healthcheck():
