@@ -139,6 +139,9 @@ pub struct BrokerConfig {
     pub connections_max: usize,
     /// `socket.request.max.bytes`.
     pub request_bytes_max: usize,
+    /// What requests that are being received and answered may take together beyond 64 KiB each
+    /// (`queued.max.request.bytes`). Whose request would take more is disconnected: it may come again.
+    pub request_memory_max: usize,
     /// `connections.max.idle.ms`.
     pub connection_idle: Duration,
 }
@@ -162,6 +165,7 @@ impl BrokerConfig {
             maintenance: MAINTENANCE,
             connections_max: 4096,
             request_bytes_max: 100 * 1024 * 1024,
+            request_memory_max: 512 * 1024 * 1024,
             connection_idle: Duration::from_secs(600),
         }
     }

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tracing::{debug, warn};
 
@@ -20,6 +21,28 @@ use crate::{api, broker::Shared, listener::Listener, sasl::TOKEN_BYTES_MAX};
 
 /// How long a client may take for its TLS handshake.
 const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// What a request takes without asking, and the unit in which more is reserved.
+const BLOCK: usize = 64 * 1024;
+
+/// The memory of all requests together. Nobody waits for it: those who hold it may never let go of it.
+pub(crate) struct Memory(Arc<Semaphore>);
+
+impl Memory {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes / BLOCK)))
+    }
+
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+}
+
+/// A request as it came; the memory it takes is given back with it.
+struct Frame {
+    bytes: Bytes,
+    _reserved: Option<OwnedSemaphorePermit>,
+}
 
 /// Accepts until the broker stops.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<Listener>, socket: TcpListener) {
@@ -118,11 +141,14 @@ async fn serve(
         } else {
             shared.config.request_bytes_max.min(TOKEN_BYTES_MAX)
         };
-        let Ok(frame) = tokio::time::timeout(idle, read_frame(&mut stream, max)).await else {
+        let Ok(frame) =
+            tokio::time::timeout(idle, read_frame(&mut stream, max, &shared.request_memory)).await
+        else {
             return Ok(());
         };
         let Some(frame) = frame? else { return Ok(()) };
-        match api::answer(shared, &mut client, frame).await {
+        let Frame { bytes, _reserved } = frame;
+        match api::answer(shared, &mut client, bytes).await {
             Ok(Some(answer)) => {
                 // A client that never reads holds its answer no longer than an idle one its connection.
                 // TLS keeps what was written until it is flushed.
@@ -148,7 +174,8 @@ async fn serve(
 async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     max: usize,
-) -> io::Result<Option<Bytes>> {
+    memory: &Memory,
+) -> io::Result<Option<Frame>> {
     let mut length = [0; 4];
     match stream.read_exact(&mut length).await {
         Ok(_) => {}
@@ -171,12 +198,30 @@ async fn read_frame(
         )
     })?;
     // Grows with what arrives: a client that only announces much costs nothing.
-    let mut frame = BytesMut::with_capacity(length.min(64 * 1024));
+    let mut frame = BytesMut::with_capacity(length.min(BLOCK));
+    let mut reserved: Option<OwnedSemaphorePermit> = None;
+    let mut allowed = BLOCK;
     let mut limited = stream.take(length as u64);
     while frame.len() < length {
+        if frame.len() >= allowed {
+            let Some(more) = memory.take() else {
+                return Err(io::Error::other(
+                    "the requests that are being received take too much memory together",
+                ));
+            };
+            match &mut reserved {
+                Some(reserved) => reserved.merge(more),
+                None => reserved = Some(more),
+            }
+            allowed += BLOCK;
+            continue;
+        }
         if limited.read_buf(&mut frame).await? == 0 {
             return Ok(None);
         }
     }
-    Ok(Some(frame.freeze()))
+    Ok(Some(Frame {
+        bytes: frame.freeze(),
+        _reserved: reserved,
+    }))
 }

@@ -64,6 +64,8 @@ impl File<'_> {
         config.default_partitions = partitions.unwrap_or(config.default_partitions);
         let connections = self.parsed("max.connections")?;
         config.connections_max = connections.unwrap_or(config.connections_max);
+        let memory = self.parsed("queued.max.request.bytes")?;
+        config.request_memory_max = memory.unwrap_or(config.request_memory_max);
         let bytes = self.parsed("socket.request.max.bytes")?;
         config.request_bytes_max = bytes.unwrap_or(config.request_bytes_max);
         for (name, place) in [

@@ -4,6 +4,7 @@ use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, FetchRequest,
     fetch_request::{FetchPartition, FetchTopic},
 };
+use milena_broker::{Broker, BrokerConfig};
 use milena_protocol::sample::{LengthOf, Side, sample};
 use tokio::io::AsyncWriteExt;
 
@@ -31,6 +32,74 @@ async fn nonsense_closes_its_own_connection_and_no_other() {
         assert!(bad.frame().await.is_none(), "answered {bytes:?}");
         assert_eq!(good.create("", 1, 1).await, 17);
     }
+    broker.shutdown().await;
+}
+
+/// How many connections this process can hold both ends of.
+fn connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    (soft.unwrap_or(1024_usize).saturating_sub(300) / 2).min(1_000)
+}
+
+fn resident_kib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_thousand_idle_or_half_sent_connections_stop_nobody_and_cost_little() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = start(&dir).await;
+    let mut good = Client::connect(&broker.bootstrap()).await;
+    good.create("t", 1, 1).await;
+    let (count, before) = (connections(), resident_kib());
+    let mut idle = Vec::with_capacity(count);
+    for number in 0..count {
+        let mut client = Client::connect(&broker.bootstrap()).await;
+        // Every other one announces 64 MiB and sends a little of it.
+        if number % 2 == 0 {
+            client.stream.write_all(&[4, 0, 0, 0, 0, 0]).await.unwrap();
+        }
+        idle.push(client);
+    }
+    let request = ApiVersionsRequest::default();
+    for client in idle.iter_mut().skip(1).step_by(2) {
+        let answer: ApiVersionsResponse = client.call(ApiKey::ApiVersions, 0, &request).await;
+        assert_eq!(answer.error_code, 0);
+    }
+    assert_eq!(good.produce("t", (-1, -1), -1, None, b"v").await.0, 0);
+    // Other tests of this process take memory meanwhile: the bound is for what would be gigabytes.
+    let grown = resident_kib().saturating_sub(before);
+    println!("{count} connections: {grown} KiB more");
+    assert!(grown < 300 * 1024, "{count} connections: {grown} KiB");
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn half_sent_requests_take_no_more_memory_than_is_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = BrokerConfig::new(dir.path(), ([127, 0, 0, 1], 0).into());
+    config.request_memory_max = 1024 * 1024;
+    let broker = Broker::start(config).await.unwrap();
+    let mut greedy = Client::connect(&broker.bootstrap()).await;
+    greedy.stream.write_all(&[4, 0, 0, 0]).await.unwrap();
+    let sent = greedy.stream.write_all(&vec![0; 4 * 1024 * 1024]).await;
+    assert!(sent.is_err() || greedy.frame().await.is_none());
+    // What it held is there for others.
+    let mut good = Client::connect(&broker.bootstrap()).await;
+    good.create("t", 1, 1).await;
+    assert_eq!(
+        good.produce("t", (-1, -1), -1, None, &[7; 900_000]).await.0,
+        0
+    );
     broker.shutdown().await;
 }
 
