@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("milena-api", &["data", "config"]),
     ("milena-core", &["data", "config"]),
     ("milena-telemetry", &["config"]),
-    ("milena-kafka", &["config", "protocol"]),
+    ("milena-tls", &["config"]),
+    ("milena-kafka", &["config", "protocol", "tls"]),
     ("milena-protocol", &[]),
     ("milena-registry", &["api", "config", "data"]),
     ("milena-chain", &["api", "config", "data", "java-text"]),
@@ -58,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rest-model",
             "runtime",
             "telemetry",
+            "tls",
             "validation",
         ],
     ),
@@ -74,6 +76,7 @@ const RESERVED: &[(&str, &[&str])] = &[
         &["milena-kafka", "milena-broker", "milena-protocol"],
     ),
     ("hyper", &["milena-rest"]),
+    ("hyper-rustls", &["milena-rest"]),
     ("hyper-util", &["milena-rest"]),
 ];
 
