@@ -1,6 +1,7 @@
 //! The `milena` binary: wiring only. It parses the command line, puts the parts together and ends with a
 //! documented exit code (`docs/exit-codes.md`). It decides nothing that a worker decides.
 
+mod basic_auth;
 mod broker_file;
 mod cli;
 mod exit;
@@ -9,6 +10,7 @@ mod logging;
 mod modes;
 mod plugins;
 mod properties;
+mod providers;
 mod quickstart;
 mod signals;
 mod verbs;

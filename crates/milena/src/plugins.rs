@@ -19,6 +19,7 @@ pub(crate) fn registry() -> Registry {
         .converters(milena_converters::converters())
         .header_converters(milena_converters::header_converters())
         .predicates(milena_predicates::predicates())
+        .providers(milena_config_providers::config_providers())
         .transforms(milena_transforms::transforms())
         .build()
 }

@@ -10,13 +10,13 @@ use milena_config::{
     worker::{DistributedConfig, ExactlyOnceSource, StandaloneConfig},
 };
 use milena_kafka::clients;
-use milena_rest::{BoundRest, LeaderClient, RestServer, RestSettings, Services};
+use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 use milena_validation::{ConnectorValidator, WorkerView};
 use tracing::warn;
 
-use crate::{exit::Exit, loggers, plugins, signals::Signals};
+use crate::{basic_auth, exit::Exit, loggers, plugins, providers, signals::Signals};
 
 /// A worker with its REST server.
 pub(crate) struct RunningWorker {
@@ -60,11 +60,13 @@ pub(crate) fn with_listener(mut props: Props, port: u16) -> Props {
 
 /// Starts a worker in distributed mode; resolves when REST answers.
 pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exit> {
+    let props = providers::resolved(props).await?;
     let config = DistributedConfig::parse(&props).map_err(Exit::cannot_start)?;
     for name in &config.unknown {
         warn!(key = %name, "this setting is not one of the worker's own: it has an effect only where a Kafka client knows it");
     }
     let mut settings = RestSettings::new(config.worker.rest.clone());
+    settings.basic_auth = basic_auth::of(&config.worker)?;
     settings
         .verification_algorithms
         .clone_from(&config.verification_algorithms);
@@ -74,7 +76,7 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     let exactly_once = config.exactly_once == ExactlyOnceSource::Enabled;
     let view = WorkerView::new(&config.worker).in_group(&config.group_id, exactly_once);
     let (mut deps, port) = deps(props, &bound, view)?;
-    deps.leader = Some(Arc::new(LeaderClient::new(&config.signature_algorithm)));
+    deps.leader = Some(Arc::new(bound.leader_client(&config.signature_algorithm)));
     let handle = DistributedWorker::start(deps)
         .await
         .map_err(Exit::cannot_start)?;
@@ -86,11 +88,13 @@ pub(crate) async fn start_standalone(
     props: Props,
     connectors: Vec<Props>,
 ) -> Result<RunningWorker, Exit> {
+    let props = providers::resolved(props).await?;
     let config = StandaloneConfig::parse(&props).map_err(Exit::cannot_start)?;
     for name in &config.unknown {
         warn!(key = %name, "this setting is not one of the worker's own: it has an effect only where a Kafka client knows it");
     }
-    let settings = RestSettings::new(config.worker.rest.clone());
+    let mut settings = RestSettings::new(config.worker.rest.clone());
+    settings.basic_auth = basic_auth::of(&config.worker)?;
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;

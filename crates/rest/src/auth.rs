@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use milena_config::{Props, Secret};
 use subtle::ConstantTimeEq;
 
-use crate::{error::RestError, reply::Reply};
+use crate::{JaasFile, error::RestError, reply::Reply};
 
 /// The users of the REST server. An empty list accepts every login, as Java's module does.
 #[derive(Clone)]
@@ -21,7 +21,33 @@ pub enum BasicAuthError {
     /// A user without a name.
     #[error("a line of the file of users has no name before the `=`")]
     NoName,
+    /// The login configuration or the file of users cannot be read.
+    #[error("cannot read {path}: {reason}; basic authentication needs it")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The login configuration cannot be used.
+    #[error("cannot use the login configuration {path}: {reason}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
 }
+
+/// The class of the extension; configurations may use its aliases.
+const CLASS: &str =
+    "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension";
+const ALIASES: [&str; 2] = ["BasicAuthSecurityRestExtension", "BasicAuthSecurity"];
+/// The section of the login configuration that Connect logs in by.
+const SECTION: &str = "KafkaConnect";
+/// The one login module that is known, with its class and its option.
+const MODULE: &str = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule";
+const FILE: &str = "file";
 
 impl BasicAuth {
     /// Users and passwords, as they stand in the property file.
@@ -38,6 +64,51 @@ impl BasicAuth {
         Ok(Self {
             users: Arc::new(users.collect()),
         })
+    }
+
+    /// Whether a class of `rest.extension.classes` is this extension.
+    #[must_use]
+    pub fn is_named(class: &str) -> bool {
+        class == CLASS || ALIASES.contains(&class)
+    }
+
+    /// The users of the section `KafkaConnect` of a JAAS login configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, lacks the section, or names another login module than
+    /// `PropertyFileLoginModule`; the file of users cannot be read.
+    pub fn from_jaas_file(path: &str) -> Result<Self, BasicAuthError> {
+        let unreadable = |reason: String| BasicAuthError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        };
+        let unusable = |reason: &str| BasicAuthError::Unusable {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let file = JaasFile::parse(&text).map_err(|error| unusable(&error.to_string()))?;
+        let modules = file
+            .section(SECTION)
+            .ok_or_else(|| unusable("it has no section KafkaConnect"))?;
+        let [module] = modules else {
+            return Err(unusable(
+                "its section KafkaConnect must hold one login module",
+            ));
+        };
+        if module.class != MODULE {
+            return Err(unusable(&format!(
+                "no code comes from configuration, and {} is not built in; use {MODULE}",
+                module.class
+            )));
+        }
+        let users = module
+            .options
+            .get(FILE)
+            .ok_or_else(|| unusable("its login module lacks the option file"))?;
+        let users = milena_config::read_properties(std::path::Path::new(users.reveal()))
+            .map_err(|error| unusable(&error.to_string()))?;
+        Self::new(&users)
     }
 
     /// `Ok(false)`: refused.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::Client, client::legacy::connect::HttpConnector, rt::TokioExecutor,
 };
@@ -19,8 +20,12 @@ pub(crate) const CONFLICT: &str =
 const NO_LEADER: &str = "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.";
 
 /// Sends requests to other workers.
-pub(crate) struct Forwarder {
-    client: Client<HttpConnector, Full<Bytes>>,
+#[derive(Clone)]
+pub(crate) enum Forwarder {
+    /// Over http only: there are no TLS settings that can be used.
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    /// Over either.
+    Secure(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 /// What another worker answered: a success.
@@ -38,11 +43,19 @@ pub(crate) enum Served<T> {
 }
 
 impl Forwarder {
-    pub(crate) fn new() -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(10))
-            .build_http();
-        Self { client }
+    /// Forwards over http, and over https as these settings say.
+    pub(crate) fn new(tls: Option<rustls::ClientConfig>) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_idle_timeout(Duration::from_secs(10));
+        let Some(tls) = tls else {
+            return Self::Plain(builder.build_http());
+        };
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Self::Secure(builder.build(connector))
     }
 
     pub(crate) async fn send(
@@ -71,11 +84,11 @@ impl Forwarder {
             .map_err(|error| {
                 RestError::failed(format!("Error trying to forward REST request: {error}"))
             })?;
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| io(&error))?;
+        let response = match self {
+            Self::Plain(client) => client.request(request).await,
+            Self::Secure(client) => client.request(request).await,
+        };
+        let response = response.map_err(|error| io(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_BODY)
             .collect()

@@ -23,10 +23,9 @@ pub struct LeaderClient {
 
 impl LeaderClient {
     /// A client that signs with the given algorithm.
-    #[must_use]
-    pub fn new(algorithm: &str) -> Self {
+    pub(crate) fn new(algorithm: &str, forwarder: Forwarder) -> Self {
         Self {
-            forwarder: Forwarder::new(),
+            forwarder,
             algorithm: algorithm.to_owned(),
         }
     }

@@ -64,6 +64,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What the logger of one connector begins with; the connector's name follows.
+const CONNECTOR: &str = "milena.connectors.";
 /// How many loggers are kept; clients may name any, and none is ever forgotten.
 const MAX_LOGGERS: usize = 4096;
 
@@ -130,6 +132,18 @@ fn directives(levels: &BTreeMap<String, LoggerLevel>) -> String {
         let known = MODULES.iter().find(|(java, _)| java == name);
         let targets: Vec<&str> = match known {
             Some((_, targets)) => targets.to_vec(),
+            // The lines of one connector and its tasks, whichever module writes them.
+            None if name.starts_with(CONNECTOR) => {
+                let connector = name.strip_prefix(CONNECTOR).unwrap_or_default();
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+                if !connector.is_empty() && connector.chars().all(plain) {
+                    text.push_str(&format!(
+                        ",[work{{connector={connector}}}]={}",
+                        ours(&level.level)
+                    ));
+                }
+                continue;
+            }
             // A module of ours may be named as it is; nothing else here writes lines.
             None if name.starts_with("milena") || name.starts_with("confluent_kafka") => vec![name],
             None => Vec::new(),
@@ -240,5 +254,25 @@ mod tests {
                 .contains(&"root".to_owned())
         );
         assert!(loggers.set_level("root", "bogus").is_err());
+    }
+
+    #[test]
+    fn a_connector_has_a_logger_of_its_own() {
+        let told = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&told);
+        let loggers = Loggers::new("INFO", move |text| *heard.lock().unwrap() = text.to_owned());
+        loggers
+            .set_level("milena.connectors.my-sink", "TRACE")
+            .unwrap();
+        assert!(
+            told.lock()
+                .unwrap()
+                .ends_with(",[work{connector=my-sink}]=trace")
+        );
+        // A name that the filter's language would take for something else changes nothing.
+        loggers
+            .set_level("milena.connectors.a}]=x,b", "TRACE")
+            .unwrap();
+        assert!(!told.lock().unwrap().contains("=x"));
     }
 }

@@ -7,16 +7,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use milena_config::worker::{AdminListeners, Listener, ListenerScheme, RestConfig};
 use milena_rest_model::{HerderPort, LoggerPort, PluginPort};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    BasicAuth,
     call::Shared,
     cors::Cors,
     dispatch::{self, Surface},
     forward::Forwarder,
+    leader::LeaderClient,
+    secure,
     settings::{HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD, RestSettings, SHUTDOWN_GRACE},
 };
 
@@ -46,31 +51,29 @@ pub enum BindError {
     },
     /// An extension that this server does not have.
     #[error(
-        "rest.extension.classes names {class}, which is not served yet; remove it, or keep the REST port closed to others"
+        "rest.extension.classes names {class}, which is not built in, and no code comes from configuration; remove it, \
+         or keep the REST port closed to others"
     )]
     Extension {
         /// The class.
         class: String,
     },
     /// A listener with TLS.
-    #[error("cannot listen on https://{address}: https listeners are not served yet; use http")]
+    #[error("cannot listen on https://{address}: {source}")]
     Https {
         /// The address.
         address: String,
+        /// What is wrong with the TLS settings.
+        source: milena_tls::TlsError,
     },
 }
 
 impl BindError {
     /// An extension that would not take effect: serving without it would open what it protects.
     fn extension(settings: &RestSettings) -> Option<Self> {
-        let is_users = |class: &str| {
-            class
-                .rsplit('.')
-                .next()
-                .is_some_and(|name| name.starts_with("BasicAuthSecurity"))
-        };
         let mut classes = settings.config.extensions.iter();
-        let class = classes.find(|class| settings.basic_auth.is_none() || !is_users(class))?;
+        let class =
+            classes.find(|class| settings.basic_auth.is_none() || !BasicAuth::is_named(class))?;
         Some(Self::Extension {
             class: class.clone(),
         })
@@ -81,6 +84,7 @@ struct Bound {
     socket: TcpListener,
     address: SocketAddr,
     scheme: ListenerScheme,
+    tls: Option<TlsAcceptor>,
     is_admin: bool,
 }
 
@@ -88,6 +92,7 @@ struct Bound {
 pub struct BoundRest {
     settings: RestSettings,
     bound: Vec<Bound>,
+    forwarder: Forwarder,
 }
 
 /// A running REST server.
@@ -98,11 +103,22 @@ pub struct RestServer {
     advertised: String,
 }
 
-async fn open(listener: &Listener, is_admin: bool) -> Result<Bound, BindError> {
+async fn open(
+    listener: &Listener,
+    config: &RestConfig,
+    is_admin: bool,
+) -> Result<Bound, BindError> {
     let address = format!("{}:{}", listener.host, listener.port);
-    if listener.scheme == ListenerScheme::Https {
-        return Err(BindError::Https { address });
-    }
+    let tls = match listener.scheme {
+        ListenerScheme::Http => None,
+        ListenerScheme::Https => {
+            let acceptor = secure::acceptor(config, is_admin);
+            Some(acceptor.map_err(|source| BindError::Https {
+                address: address.clone(),
+                source,
+            })?)
+        }
+    };
     let failed = |source| BindError::Address {
         address: address.clone(),
         source,
@@ -128,6 +144,7 @@ async fn open(listener: &Listener, is_admin: bool) -> Result<Bound, BindError> {
         socket,
         address,
         scheme: listener.scheme,
+        tls,
         is_admin,
     })
 }
@@ -143,14 +160,25 @@ impl BoundRest {
         }
         let mut bound = Vec::new();
         for listener in &settings.config.listeners {
-            bound.push(open(listener, false).await?);
+            bound.push(open(listener, &settings.config, false).await?);
         }
         if let AdminListeners::Own(listeners) = &settings.config.admin_listeners {
             for listener in listeners {
-                bound.push(open(listener, true).await?);
+                bound.push(open(listener, &settings.config, true).await?);
             }
         }
-        Ok(Self { settings, bound })
+        let forwarder = Forwarder::new(secure::client(&settings.config));
+        Ok(Self {
+            settings,
+            bound,
+            forwarder,
+        })
+    }
+
+    /// A client for internal requests to the leader, which signs with the given algorithm.
+    #[must_use]
+    pub fn leader_client(&self, algorithm: &str) -> LeaderClient {
+        LeaderClient::new(algorithm, self.forwarder.clone())
     }
 
     /// The addresses that were bound, in order of the configuration, admin listeners last.
@@ -189,7 +217,7 @@ impl BoundRest {
         let shared = Arc::new(Shared {
             services,
             settings: self.settings.clone(),
-            forwarder: Forwarder::new(),
+            forwarder: self.forwarder.clone(),
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -204,6 +232,7 @@ impl BoundRest {
             tracing::info!(address = %bound.address, "the REST server listens");
             tasks.spawn(accept(
                 bound.socket,
+                bound.tls,
                 surface,
                 Arc::clone(&permits),
                 stop.clone(),
@@ -221,6 +250,7 @@ impl BoundRest {
 
 async fn accept(
     socket: TcpListener,
+    tls: Option<TlsAcceptor>,
     surface: Arc<Surface>,
     permits: Arc<Semaphore>,
     stop: CancellationToken,
@@ -238,9 +268,19 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (surface, stop) = (Arc::clone(&surface), stop.clone());
+                let (surface, stop, tls) = (Arc::clone(&surface), stop.clone(), tls.clone());
                 tasks.spawn(async move {
-                    connection(stream, peer, surface, stop).await;
+                    // Answers are small: they leave at once.
+                    let _ = stream.set_nodelay(true);
+                    match tls {
+                        None => connection(stream, peer, surface, stop).await,
+                        Some(tls) => match secure::handshake(&tls, stream, &stop).await {
+                            Ok(stream) => connection(stream, peer, surface, stop).await,
+                            Err(error) => {
+                                tracing::debug!(%peer, %error, "a TLS handshake failed");
+                            }
+                        },
+                    }
                     drop(permit);
                 });
             }
@@ -253,14 +293,10 @@ async fn accept(
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    surface: Arc<Surface>,
-    stop: CancellationToken,
-) {
-    // Answers are small: they leave at once.
-    let _ = stream.set_nodelay(true);
+async fn connection<S>(stream: S, peer: SocketAddr, surface: Arc<Surface>, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| dispatch::handle(Arc::clone(&surface), request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

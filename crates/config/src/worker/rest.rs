@@ -48,8 +48,10 @@ pub struct RestConfig {
     pub allow_methods: String,
     /// `response.http.headers.config`.
     pub response_headers: Vec<HeaderRule>,
-    /// `ssl.client.auth`.
+    /// `ssl.client.auth` of the listeners.
     pub client_auth: ClientAuth,
+    /// `ssl.client.auth` of the admin listeners.
+    pub admin_client_auth: ClientAuth,
     /// `rest.extension.classes`.
     pub extensions: Vec<String>,
     /// The TLS keys of the listeners: those under `listeners.https.` when there are any, else the plain ones.
@@ -133,6 +135,8 @@ impl RestConfig {
         let port = config
             .integer("rest.advertised.port")
             .and_then(|port| u16::try_from(port).ok());
+        let main_tls = tls(props, "listeners.https.");
+        let admin_tls = tls(props, "admin.listeners.https.");
         Ok(Self {
             listeners,
             admin_listeners,
@@ -144,19 +148,16 @@ impl RestConfig {
             allow_origin: items(&config.text("access.control.allow.origin")),
             allow_methods: config.text("access.control.allow.methods"),
             response_headers: HeaderRule::parse_all(&config.text("response.http.headers.config"))?,
-            client_auth: match config.string("ssl.client.auth") {
-                Some("required") => ClientAuth::Required,
-                Some("requested") => ClientAuth::Requested,
-                _ => ClientAuth::None,
-            },
+            client_auth: client_auth(&main_tls)?,
+            admin_client_auth: client_auth(&admin_tls)?,
             extensions: config
                 .list("rest.extension.classes")
                 .iter()
                 .filter(|one| !one.is_empty())
                 .cloned()
                 .collect(),
-            tls: tls(props, "listeners.https."),
-            admin_tls: tls(props, "admin.listeners.https."),
+            tls: main_tls,
+            admin_tls,
         })
     }
 
@@ -203,6 +204,22 @@ fn items(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Among prefixed keys too the value must be one of the three.
+fn client_auth(tls: &Secretive) -> Result<ClientAuth, ConfigError> {
+    let name = "ssl.client.auth";
+    match tls.0.get(name).map(String::as_str) {
+        None | Some("none") => Ok(ClientAuth::None),
+        Some("requested") => Ok(ClientAuth::Requested),
+        Some("required") => Ok(ClientAuth::Required),
+        Some(other) => Err(ConfigError::invalid(
+            name,
+            other,
+            "String must be one of: required, requested, none",
+        )),
+    }
+}
+
+/// The prefixed keys when there are any, else the plain ones; never both.
 fn tls(props: &Props, prefix: &str) -> Secretive {
     let prefixed = under(props, prefix);
     if !prefixed.is_empty() {

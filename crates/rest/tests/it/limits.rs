@@ -232,3 +232,46 @@ async fn an_extension_that_would_not_protect_is_refused() {
             .contains("BasicAuthSecurityRestExtension")
     );
 }
+
+#[tokio::test]
+async fn users_come_from_the_login_configuration_of_java() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("users"), "anna=s3cret\n").unwrap();
+    let module =
+        "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule required";
+    let jaas = |name: &str, body: &str| {
+        std::fs::write(at(name), body).unwrap();
+        milena_rest::BasicAuth::from_jaas_file(&at(name))
+    };
+    let good = format!("KafkaConnect {{ {module} file=\"{}\"; }};", at("users"));
+    let users = jaas("good", &good).unwrap();
+    assert_eq!(format!("{users:?}"), "BasicAuth(1 users)");
+    for (body, words) in [
+        (
+            "KafkaConnect { com.evil.Module required; };".to_owned(),
+            "no code comes from configuration",
+        ),
+        (
+            format!("KafkaConnect {{ {module}; }};"),
+            "lacks the option file",
+        ),
+        (
+            format!("KafkaConnect {{ {module} file=\"/nowhere\"; }};"),
+            "/nowhere",
+        ),
+        (
+            format!("KafkaClient {{ {module} file=x; }};"),
+            "no section KafkaConnect",
+        ),
+        (
+            format!("KafkaConnect {{ {module} file=x; {module} file=y; }};"),
+            "one login module",
+        ),
+        ("KafkaConnect {".to_owned(), "line 1"),
+    ] {
+        let text = jaas("bad", &body).unwrap_err().to_string();
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(milena_rest::BasicAuth::from_jaas_file("/nowhere").is_err());
+}

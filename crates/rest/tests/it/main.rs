@@ -10,4 +10,5 @@
 mod differential;
 mod forwarding;
 mod limits;
+mod tls;
 mod world;

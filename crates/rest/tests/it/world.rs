@@ -13,7 +13,7 @@ use milena_rest_model::{
 };
 use milena_validation::{ConnectorValidator, WorkerView};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -297,6 +297,18 @@ pub(crate) async fn send(
     headers: &[(&str, &str)],
     body: Option<&str>,
 ) -> Answer {
+    let stream = TcpStream::connect(to).await.unwrap();
+    exchange(stream, method, path, headers, body).await.unwrap()
+}
+
+/// One request and its answer over a connection of any kind.
+pub(crate) async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> std::io::Result<Answer> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -306,11 +318,10 @@ pub(crate) async fn send(
     }
     text.push_str("\r\n");
     text.push_str(body.unwrap_or_default());
-    let mut stream = TcpStream::connect(to).await.unwrap();
-    stream.write_all(text.as_bytes()).await.unwrap();
+    stream.write_all(text.as_bytes()).await?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
-    parse(&String::from_utf8_lossy(&bytes))
+    stream.read_to_end(&mut bytes).await?;
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 pub(crate) fn parse(text: &str) -> Answer {

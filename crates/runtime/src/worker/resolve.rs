@@ -64,11 +64,12 @@ impl Resolver {
         let mut providers = BTreeMap::new();
         for name in names.split(',').map(str::trim).filter(|n| !n.is_empty()) {
             let prefix = format!("config.providers.{name}.");
-            let class = worker
-                .get(&format!("{prefix}class"))
-                .map_or("", String::as_str);
+            // As in Java, a name without a class is no provider.
+            let Some(class) = worker.get(&format!("{prefix}class")) else {
+                continue;
+            };
             let plugin = registry
-                .provider(class)
+                .provider(class.trim())
                 .map_err(|error| ConnectError::config(error.to_string()))?;
             let mut provider = plugin.provider();
             let params = format!("{prefix}param.");
