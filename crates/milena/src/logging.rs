@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
+use milena_telemetry::{ContextLayer, JsonLines, TextLines};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use crate::{exit::Exit, loggers};
@@ -27,17 +28,21 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>, quiet: bool) -> Res
         Exit::cannot_start(format!("cannot understand --log {text:?}: {error}"))
     })?;
     let (filter, handle) = reload::Layer::new(filter);
-    let lines = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::registry()
+        .with(filter)
+        .with(ContextLayer);
     match format {
         LogFormat::Text => {
             let text = fmt::layer()
+                .event_format(TextLines)
                 .with_writer(io::stderr)
                 .with_ansi(io::stderr().is_terminal());
             lines.with(text).init();
         }
-        LogFormat::Json => lines
-            .with(fmt::layer().json().with_writer(io::stderr))
-            .init(),
+        LogFormat::Json => {
+            let json = fmt::layer().event_format(JsonLines).with_writer(io::stderr);
+            lines.with(json).init();
+        }
     }
     // A display keeps the terminal for itself also when REST sets the level of some logger.
     let root = if quiet { "WARN" } else { "INFO" };

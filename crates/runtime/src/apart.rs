@@ -8,6 +8,7 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe, thread};
 
 use futures_util::FutureExt;
 use tokio::{runtime::Handle, sync::oneshot};
+use tracing::Instrument as _;
 
 /// Why a future ended without a result.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,8 @@ pub(crate) fn apart<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Result<T, Lost>> + Send + 'static {
     let runtime = Handle::current();
+    // Log lines of the plugin are about what the caller works on.
+    let work = work.in_current_span();
     let (mut done, answer) = oneshot::channel();
     let body = move || {
         let outcome = runtime.block_on(async {

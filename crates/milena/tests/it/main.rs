@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod canaries;
 mod clients;
 mod cluster;
 mod metrics;

@@ -20,6 +20,8 @@ pub(crate) struct Milena {
     child: Child,
     lines: mpsc::Receiver<String>,
     said: Arc<Mutex<String>>,
+    /// Reads standard error to its end.
+    reader: Option<std::thread::JoinHandle<()>>,
 }
 
 /// A finished command: its code and what it wrote.
@@ -68,14 +70,19 @@ impl Milena {
         let errors: ChildStderr = child.stderr.take().unwrap();
         let kept = Arc::clone(&said);
         // Read all the time: a process whose pipe is full stands still.
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
                 let mut kept = kept.lock().unwrap();
                 kept.push_str(&line);
                 kept.push('\n');
             }
         });
-        Self { child, lines, said }
+        Self {
+            child,
+            lines,
+            said,
+            reader: Some(reader),
+        }
     }
 
     /// The quickstart on free ports in this directory, with JSON lines.
@@ -126,6 +133,19 @@ impl Milena {
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal("-TERM");
         self.child.wait().unwrap()
+    }
+
+    /// SIGTERM; everything it wrote to both streams, and its code.
+    pub(crate) fn output_at_end(mut self) -> (String, Option<i32>) {
+        self.signal("-TERM");
+        let code = self.child.wait().unwrap().code();
+        // Both readers end with the process.
+        let mut said: String = self.lines.iter().map(|line| line + "\n").collect();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        said.push_str(&self.said.lock().unwrap());
+        (said, code)
     }
 
     /// SIGINT, and how it ended.

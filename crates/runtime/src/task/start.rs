@@ -7,6 +7,7 @@ use milena_api::{ConnectError, TaskInstance};
 use milena_core::TaskId;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     ExactlyOnce, TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget,
@@ -86,7 +87,8 @@ pub fn start_task(
         reports: reports.clone(),
     };
     let (over, name) = (reports, id.clone());
-    let work = apart(&format!("task-{id}"), run(running));
+    let span = milena_telemetry::task_span(id.connector.as_str(), id.task);
+    let work = apart(&format!("task-{id}"), run(running).instrument(span));
     let killed = cancelled.clone();
     let join = tokio::spawn(async move {
         let outcome = tokio::select! {

@@ -13,7 +13,7 @@ use milena_core::{
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 use super::{hosts::Hosts, resolve};
 use crate::apart::{Lost, apart, said};
@@ -53,7 +53,8 @@ pub(super) fn start_connector(
         version: None,
         stopping,
     };
-    tokio::spawn(host.run(target, receiver));
+    let span = milena_telemetry::connector_span(host.name.as_str());
+    tokio::spawn(host.run(target, receiver).instrument(span));
     commands
 }
 

@@ -10,7 +10,7 @@ use milena_core::{
     herder::{Incarnation, Request, RequestError, TaskEvent},
 };
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::hosts::Hosts;
 use crate::task::{
@@ -44,7 +44,8 @@ impl TaskRun {
     /// Begins the run.
     pub(super) fn start(self) -> mpsc::Sender<TaskCommand> {
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        tokio::spawn(self.run(receiver));
+        let span = milena_telemetry::task_span(self.id.connector.as_str(), self.id.task);
+        tokio::spawn(self.run(receiver).instrument(span));
         commands
     }
 

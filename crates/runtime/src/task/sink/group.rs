@@ -19,6 +19,7 @@ use milena_core::{
 };
 use milena_kafka::ports::GroupChannel;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tracing::Instrument as _;
 
 use crate::group_net::GroupNet;
 
@@ -50,14 +51,17 @@ impl Group {
         let fence_at = Arc::new(AtomicU64::new(NEVER));
         let origin = Instant::now();
         let net = GroupNet::new(channel, settings.membership.protocol_type, answers);
-        let actor = tokio::spawn(drive(
-            TaskGroup::new(settings),
-            net,
-            (received, answered),
-            owner,
-            Arc::clone(&fence_at),
-            origin,
-        ));
+        let actor = tokio::spawn(
+            drive(
+                TaskGroup::new(settings),
+                net,
+                (received, answered),
+                owner,
+                Arc::clone(&fence_at),
+                origin,
+            )
+            .in_current_span(),
+        );
         let group = Self {
             events,
             inputs,
