@@ -6,10 +6,11 @@ use std::{
 };
 
 use milena_config::{
-    Props,
-    worker::{DistributedConfig, ExactlyOnceSource, StandaloneConfig},
+    ConfigError, Props,
+    worker::{DistributedConfig, ExactlyOnceSource, StandaloneConfig, WorkerConfig},
 };
 use milena_kafka::clients;
+use milena_registry::Registry;
 use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
@@ -42,12 +43,19 @@ pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
         ("offset.flush.interval.ms", "500"),
         ("exactly.once.source.support", "enabled"),
         ("scheduled.rebalance.max.delay.ms", "0"),
+        ("milena.rest.browser.guard", "true"),
         ("milena.task.restart.policy", "backoff"),
     ];
     pairs
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Whether web pages are kept out (`milena.rest.browser.guard`); Java's workers have no such check.
+fn browser_guard(worker: &WorkerConfig) -> bool {
+    let set = worker.originals().get("milena.rest.browser.guard");
+    set.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
 }
 
 /// Adds a REST listener on loopback, on this port or, when it is taken, on a free one.
@@ -67,6 +75,7 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     }
     let mut settings = RestSettings::new(config.worker.rest.clone());
     settings.basic_auth = basic_auth::of(&config.worker)?;
+    settings.browser_guard = browser_guard(&config.worker);
     settings
         .verification_algorithms
         .clone_from(&config.verification_algorithms);
@@ -75,7 +84,7 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
         .map_err(Exit::cannot_start)?;
     let exactly_once = config.exactly_once == ExactlyOnceSource::Enabled;
     let view = WorkerView::new(&config.worker).in_group(&config.group_id, exactly_once);
-    let (mut deps, port) = deps(props, &bound, view)?;
+    let (mut deps, port) = deps(props, &bound, &config.worker, view)?;
     deps.leader = Some(Arc::new(bound.leader_client(&config.signature_algorithm)));
     let handle = DistributedWorker::start(deps)
         .await
@@ -95,10 +104,12 @@ pub(crate) async fn start_standalone(
     }
     let mut settings = RestSettings::new(config.worker.rest.clone());
     settings.basic_auth = basic_auth::of(&config.worker)?;
+    settings.browser_guard = browser_guard(&config.worker);
     let bound = BoundRest::bind(settings)
         .await
         .map_err(Exit::cannot_start)?;
-    let (deps, port) = deps(props, &bound, WorkerView::new(&config.worker))?;
+    let view = WorkerView::new(&config.worker);
+    let (deps, port) = deps(props, &bound, &config.worker, view)?;
     let handle = StandaloneWorker::start(deps)
         .await
         .map_err(Exit::cannot_start)?;
@@ -120,12 +131,40 @@ pub(crate) async fn start_standalone(
     Ok(worker)
 }
 
+/// As in Java, a worker whose own converters are not there does not start.
+fn converters_are_known(worker: &WorkerConfig, registry: &Registry) -> Result<(), Exit> {
+    let (key, value, header) = (
+        &worker.key_converter.class,
+        &worker.value_converter.class,
+        &worker.header_converter.class,
+    );
+    let known = [
+        ("key.converter", key, registry.converter(key).is_ok()),
+        ("value.converter", value, registry.converter(value).is_ok()),
+        (
+            "header.converter",
+            header,
+            registry.header_converter(header).is_ok(),
+        ),
+    ];
+    match known.into_iter().find(|(_, _, known)| !known) {
+        None => Ok(()),
+        Some((name, class, _)) => Err(Exit::cannot_start(ConfigError::invalid(
+            name,
+            class,
+            &format!("Class {class} could not be found."),
+        ))),
+    }
+}
+
 fn deps(
     props: Props,
     bound: &BoundRest,
+    worker: &WorkerConfig,
     view: WorkerView,
 ) -> Result<(WorkerDeps, Arc<ConnectorValidator>), Exit> {
     let registry = Arc::new(plugins::registry());
+    converters_are_known(worker, &registry)?;
     let port = ConnectorValidator::new(Arc::clone(&registry), view).map_err(Exit::cannot_start)?;
     let port = Arc::new(port);
     let deps = WorkerDeps {

@@ -36,6 +36,11 @@ impl Cors {
         })
     }
 
+    /// Whether pages of this origin may call.
+    pub(crate) fn allows(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| matches(allowed, origin))
+    }
+
     pub(crate) fn decorate(&self, method: &Method, request: &HeaderMap, reply: &mut Reply) {
         let mut add = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -49,7 +54,7 @@ impl Cors {
         else {
             return;
         };
-        if !self.origins.iter().any(|allowed| matches(allowed, origin)) {
+        if !self.allows(origin) {
             return;
         }
         add(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 
 use crate::{
     accept::{self, Consumed},
+    browser,
     call::{Call, Shared},
     cors::{self, Cors},
     error::RestError,
@@ -110,6 +111,14 @@ async fn answer(
     segments: &[String],
     body: Incoming,
 ) -> Result<Reply, Refused> {
+    let settings = &surface.shared.settings;
+    if settings.browser_guard {
+        let own = settings.config.advertised_host.as_deref();
+        let cors = surface.cors.as_ref();
+        if let Some(refused) = browser::refusal(&parts.method, &parts.headers, own, cors) {
+            return Err(refused.into());
+        }
+    }
     let is_admin = segments
         .first()
         .is_some_and(|first| first == "admin" || first == "metrics");

@@ -6,6 +6,7 @@
 
 mod accept;
 mod auth;
+mod browser;
 mod call;
 pub mod client;
 mod cors;
@@ -33,6 +34,7 @@ pub use jaas_file::{JaasFile, JaasFileError, LoginModule};
 pub use leader::LeaderClient;
 pub use location::encode_segment;
 pub use loggers::Loggers;
+pub use routes::allowed_methods;
 pub use server::{BindError, BoundRest, RestServer, Services};
 pub use settings::RestSettings;
 pub use signature::{SignError, sign};

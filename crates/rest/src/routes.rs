@@ -63,6 +63,14 @@ routes! {
     GET "metrics" => metrics;
 }
 
+/// The methods of a request target's path as `Allow` lists them; `None`: the path is refused or unknown.
+#[must_use]
+pub fn allowed_methods(target: &str) -> Option<String> {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let routes = find(&crate::path::segments(path).ok()?);
+    (!routes.is_empty()).then(|| allowed(&routes))
+}
+
 /// The routes of a path with their parameters; more than one when methods differ.
 pub(crate) fn find(segments: &[String]) -> Vec<(&'static Route, Vec<String>)> {
     ROUTES

@@ -32,6 +32,8 @@ pub struct RestSettings {
     pub verification_algorithms: Vec<String>,
     /// The users of the basic auth extension, when it is configured.
     pub basic_auth: Option<BasicAuth>,
+    /// Whether requests that a page of another site may have sent are refused.
+    pub browser_guard: bool,
     /// How long a request may wait for the herder; 90 s unless a test says otherwise.
     pub request_timeout: Duration,
     /// How long `/health` waits for the herder; 10 s unless a test says otherwise.
@@ -46,6 +48,7 @@ impl RestSettings {
             config,
             verification_algorithms: vec!["HmacSHA256".to_owned()],
             basic_auth: None,
+            browser_guard: false,
             request_timeout: REQUEST_TIMEOUT,
             health_timeout: HEALTH_TIMEOUT,
         }

@@ -277,6 +277,7 @@ pub(super) fn unknown(def: &crate::ConfigDef, props: &Props) -> Vec<String> {
         "value.converter.",
         "header.converter.",
         "config.providers.",
+        "connector.client.config.override.",
         "config.storage.",
         "offset.storage.",
         "status.storage.",

@@ -98,7 +98,7 @@ pub fn common_def() -> ConfigDef {
         "Converts between Kafka Connect's data and the bytes in Kafka; class name or alias.";
     let version = "The version of the converter's plugin to use: a version or a range; the newest when unset.";
     ConfigDef::new()
-        .define(key("bootstrap.servers", List, Text("localhost:9092"), High, "Brokers to find the Kafka cluster by: host:port, separated by commas."))
+        .define(key("bootstrap.servers", List, Text("localhost:9092"), High, "Brokers to find the Kafka cluster by: host:port, separated by commas.").validator(Validator::list_without_duplicates(false, false)))
         .define(
             key("client.dns.lookup", Str, Text("use_all_dns_ips"), Medium, "Whether all addresses of a broker's name are tried, or its canonical names.")
                 .validator(Validator::one_of(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"])),
@@ -112,7 +112,7 @@ pub fn common_def() -> ConfigDef {
         .define(key("task.shutdown.graceful.timeout.ms", Long, Text("5000"), Low, "How long all tasks that are being stopped have together to end by themselves, in milliseconds."))
         .define(key("offset.flush.interval.ms", Long, Text("60000"), Low, "How often offsets of tasks are committed, in milliseconds."))
         .define(key("offset.flush.timeout.ms", Long, Text("5000"), Low, "How long a commit of offsets may take before it is put off to the next time, in milliseconds."))
-        .define(key("plugin.path", List, Null, Low, "Directories with plugins. Accepted for compatibility; plugins that are built in need none."))
+        .define(key("plugin.path", List, Null, Low, "Directories with plugins. Accepted for compatibility; plugins that are built in need none.").validator(Validator::list_without_duplicates(false, true)))
         .define(
             key("plugin.discovery", Str, Text("hybrid_warn"), Low, "How plugins are looked for. Accepted for compatibility.")
                 .validator(Validator::one_of_ignoring_case(&["only_scan", "service_load", "hybrid_warn", "hybrid_fail"])),
@@ -120,10 +120,9 @@ pub fn common_def() -> ConfigDef {
         .define(key("metrics.sample.window.ms", Long, Text("30000"), Low, "The length of a window over which metrics are sampled, in milliseconds.").validator(Validator::at_least(0)))
         .define(key("metrics.num.samples", Int, Text("2"), Low, "The number of samples kept to compute metrics.").validator(Validator::at_least(1)))
         .define(key("metrics.recording.level", Str, Text("INFO"), Low, "The most detailed metrics that are recorded.").validator(Validator::one_of(&["INFO", "DEBUG"])))
-        .define(key("metric.reporters", List, Text("org.apache.kafka.common.metrics.JmxReporter"), Low, "Where metrics are reported to. Accepted for compatibility."))
-        .define(key("config.providers", List, Text(""), Low, "Names of config providers, which resolve variables in configurations."))
+        .define(key("metric.reporters", List, Text("org.apache.kafka.common.metrics.JmxReporter"), Low, "Where metrics are reported to. Accepted for compatibility.").validator(Validator::list_without_duplicates(true, false)))
+        .define(key("config.providers", List, Text(""), Low, "Names of config providers, which resolve variables in configurations.").validator(Validator::list_without_duplicates(true, false)))
         .define(key("connector.client.config.override.policy", Str, Text("All"), Medium, "Which client settings connectors may override: All, None, Principal, Allowlist."))
-        .define(key("connector.client.config.override.allowlist", List, Text(""), Medium, "The client settings that connectors may override under the policy Allowlist."))
         .define(key("topic.creation.enable", Boolean, Text("true"), Low, "Whether source connectors may have their topics created with settings of their own."))
         .define(key("topic.tracking.enable", Boolean, Text("true"), Low, "Whether the topics that connectors use are remembered."))
         .define(key("topic.tracking.allow.reset", Boolean, Text("true"), Low, "Whether the remembered topics may be reset over REST."))

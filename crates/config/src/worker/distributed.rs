@@ -102,6 +102,9 @@ pub struct DistributedConfig {
 /// The MAC algorithms that session keys and signatures may use.
 pub const MAC_ALGORITHMS: &[&str] = &["HmacSHA1", "HmacSHA256", "HmacSHA384", "HmacSHA512"];
 
+/// The shortest session key that Java makes.
+const KEY_BITS_MIN: i64 = 40;
+
 fn algorithm(name: &str, text: &str) -> Result<(), ConfigError> {
     if MAC_ALGORITHMS
         .iter()
@@ -168,7 +171,7 @@ pub fn distributed_def() -> ConfigDef {
         .define(key("session.timeout.ms", Int, Text("10000"), High, "After how long without a heartbeat a worker is held to be gone, in milliseconds."))
         .define(key("rebalance.timeout.ms", Int, Text("60000"), High, "How long workers have to rejoin in a rebalance, in milliseconds."))
         .define(key("heartbeat.interval.ms", Int, Text("3000"), High, "The time between heartbeats, in milliseconds."))
-        .define(key("exactly.once.source.support", Str, Text("disabled"), High, "Whether source tasks write exactly once: disabled, preparing or enabled.").validator(Validator::one_of_ignoring_case(&["disabled", "preparing", "enabled"])))
+        .define(key("exactly.once.source.support", Str, Text("disabled"), High, "Whether source tasks write exactly once: disabled, preparing or enabled.").validator(Validator::one_of_ignoring_case(&["disabled", "enabled", "preparing"])))
         .define(key("metadata.max.age.ms", Long, Text("300000"), Low, "After how long metadata is fetched again, in milliseconds.").validator(least(0)))
         .define(key("client.id", Str, Text(""), Low, "A name for this worker in the broker's logs and quotas."))
         .define(key("send.buffer.bytes", Int, Text("131072"), Medium, "The size of the send buffer; -1: the system's.").validator(least(-1)))
@@ -183,6 +186,7 @@ pub fn distributed_def() -> ConfigDef {
         .define(key("connections.max.idle.ms", Long, Text("540000"), Medium, "After how long an idle connection is closed, in milliseconds."))
         .define(key("security.protocol", Str, Text("PLAINTEXT"), Medium, "How brokers are spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.").validator(Validator::one_of_ignoring_case(&["SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"])))
         .extend(&sasl_def())
+        .extend(&super::oauth::oauth_def())
         .define(key("worker.sync.timeout.ms", Int, Text("3000"), Medium, "How long a worker that is behind may take to read the config topic before it leaves the group, in milliseconds."))
         .define(key("worker.unsync.backoff.ms", Int, Text("300000"), Medium, "How long such a worker stays away, in milliseconds."))
         .define(key("offset.storage.topic", Str, Required, High, "The topic that keeps the offsets of sources."))
@@ -200,7 +204,7 @@ pub fn distributed_def() -> ConfigDef {
         .define(key("inter.worker.key.size", Int, Null, Low, "The size of session keys in bits; the algorithm's own when unset."))
         .define(key("inter.worker.signature.algorithm", Str, Text("HmacSHA256"), Low, "The algorithm with which internal requests are signed.").validator(mac()))
         .define(key("inter.worker.verification.algorithms", List, Text("HmacSHA256"), Low, "The algorithms with which internal requests may be signed.").validator(macs))
-        .define(key("metadata.recovery.strategy", Str, Text("rebootstrap"), Low, "What is done when no known broker answers: none or rebootstrap.").validator(Validator::one_of_ignoring_case(&["none", "rebootstrap"])))
+        .define(key("metadata.recovery.strategy", Str, Text("rebootstrap"), Low, "What is done when no known broker answers: none or rebootstrap.").validator(Validator::one_of_ignoring_case(&["rebootstrap", "none"])))
         .define(key("metadata.recovery.rebootstrap.trigger.ms", Long, Text("300000"), Low, "After how long without metadata the bootstrap servers are asked again, in milliseconds.").validator(least(0)))
 }
 
@@ -253,6 +257,16 @@ impl DistributedConfig {
                 &signature,
                 "Signature algorithm must be present in inter.worker.verification.algorithms list",
             ));
+        }
+        if let Some(bits) = config
+            .integer("inter.worker.key.size")
+            .filter(|bits| *bits < KEY_BITS_MIN)
+        {
+            return Err(ConfigError::new(format!(
+                "Unable to create key generator with algorithm {} and key size {bits}: Key length must be at least \
+                 {KEY_BITS_MIN} bits",
+                config.text("inter.worker.key.generation.algorithm")
+            )));
         }
         let mut config_topic = topic(&config, props, "config.storage");
         config_topic.partitions = Some(1);

@@ -75,13 +75,11 @@ impl Listener {
 
     /// Parses a list; `what` names the setting in messages.
     pub(super) fn parse_all(items: &[String], empty_item: &str) -> Result<Vec<Self>, ConfigError> {
-        items
-            .iter()
-            .map(|item| match item.trim() {
-                "" => Err(ConfigError::new(empty_item)),
-                item => Self::parse(item),
-            })
-            .collect()
+        // As Java: an empty item is found before any other is looked at.
+        if items.iter().any(|item| item.trim().is_empty()) {
+            return Err(ConfigError::new(empty_item));
+        }
+        items.iter().map(|item| Self::parse(item.trim())).collect()
     }
 }
 

@@ -8,6 +8,7 @@ mod common;
 mod distributed;
 mod keys;
 mod listeners;
+mod oauth;
 mod response_headers;
 mod rest;
 mod security;

@@ -93,8 +93,8 @@ pub fn rest_def() -> ConfigDef {
         .define(key("access.control.allow.methods", Str, Text(""), Low, "The methods that such pages may use."))
         .define(key("response.http.headers.config", Str, Text(""), Low, "Headers added to answers: rules of action, name and value.").validator(headers))
         .define(key("ssl.client.auth", Str, Text("none"), Low, "Whether clients of the REST server must show a certificate.").validator(Validator::one_of(&["required", "requested", "none"])))
-        .define(key("rest.extension.classes", List, Text(""), Low, "Extensions of the REST server; those built in are known by Java's class names."))
-        .define(key("admin.listeners", List, Null, Low, "Where /admin is served; unset: with everything else; empty: nowhere.").validator(admin))
+        .define(key("rest.extension.classes", List, Text(""), Low, "Extensions of the REST server; those built in are known by Java's class names.").validator(Validator::list_without_duplicates(true, false)))
+        .define(key("admin.listeners", List, Null, Low, "Where /admin is served; unset: with everything else; empty: nowhere.").validator(Validator::all(vec![Validator::list_without_duplicates(true, true), admin])))
 }
 
 const EMPTY_LISTENER: &str = "Empty URL found when parsing listeners list.";

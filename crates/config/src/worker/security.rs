@@ -25,20 +25,26 @@ pub fn ssl_def() -> ConfigDef {
             Medium,
             "Accepted for compatibility; there is one implementation.",
         ))
-        .define(key(
-            "ssl.cipher.suites",
-            List,
-            Null,
-            Low,
-            "The cipher suites that may be used; all safe ones when unset.",
-        ))
-        .define(key(
-            "ssl.enabled.protocols",
-            List,
-            Text("TLSv1.2,TLSv1.3"),
-            Medium,
-            "The TLS versions that may be used.",
-        ))
+        .define(
+            key(
+                "ssl.cipher.suites",
+                List,
+                Text(""),
+                Low,
+                "The cipher suites that may be used; all safe ones when empty.",
+            )
+            .validator(Validator::list_without_duplicates(true, false)),
+        )
+        .define(
+            key(
+                "ssl.enabled.protocols",
+                List,
+                Text("TLSv1.2,TLSv1.3"),
+                Medium,
+                "The TLS versions that may be used.",
+            )
+            .validator(Validator::list_without_duplicates(true, false)),
+        )
         .define(key("ssl.keystore.type", Str, Text("JKS"), Medium, store))
         .define(key(
             "ssl.keystore.location",
@@ -332,18 +338,21 @@ pub fn sasl_def() -> ConfigDef {
             Low,
             "By how much clocks may differ, in seconds.",
         ))
-        .define(key(
-            "sasl.oauthbearer.expected.audience",
-            List,
-            Null,
-            Low,
-            "The audiences that a token may be for.",
-        ))
+        .define(
+            key(
+                "sasl.oauthbearer.expected.audience",
+                List,
+                Text(""),
+                High,
+                "The audiences that a token may be for.",
+            )
+            .validator(Validator::list_without_duplicates(true, false)),
+        )
         .define(key(
             "sasl.oauthbearer.expected.issuer",
             Str,
             Null,
-            Low,
+            High,
             "Who must have issued a token.",
         ))
         .define(key(

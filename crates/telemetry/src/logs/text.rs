@@ -1,6 +1,6 @@
 //! Lines for people: time, level, `[connector|task]`, module, message and fields.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
