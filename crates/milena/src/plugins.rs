@@ -8,7 +8,11 @@ use milena_registry::Registry;
 
 /// All plugins that are built in.
 pub(crate) fn registry() -> Registry {
-    Registry::builder()
+    let mut builder = Registry::builder();
+    for connector in milena_verifiable::connectors() {
+        builder = builder.connector(connector);
+    }
+    builder
         .connector(Arc::new(FileStreamSinkPlugin))
         .connector(Arc::new(FileStreamSourcePlugin))
         // Of two vendors the first has the short names.
