@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod conformance;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod conformance;
+
 use milena_api::{RecordTransform, TransformInstance};
 use milena_config::Props;
 use milena_data::{MapValue, Record, Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
