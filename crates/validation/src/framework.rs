@@ -8,6 +8,7 @@ use milena_config::{
     Importance::{self, High, Low, Medium},
     Recommender, Validator, Width,
 };
+use milena_java_text::JavaRegex;
 
 /// What the framework's keys show of the worker and its plugins.
 #[derive(Clone, Debug, Default)]
@@ -281,30 +282,6 @@ pub fn sink_def(view: &FrameworkView) -> ConfigDef {
 
 /// What Java says about a regular expression that does not compile.
 pub(crate) fn regex_error(pattern: &str) -> Option<String> {
-    let Err(error) = fancy_regex::Regex::new(pattern) else {
-        return None;
-    };
-    let text = error.to_string();
-    let length = pattern.chars().count();
-    Some(
-        match pattern
-            .matches('(')
-            .count()
-            .cmp(&pattern.matches(')').count())
-        {
-            std::cmp::Ordering::Greater => format!("Unclosed group near index {length}\n{pattern}"),
-            _ if pattern.matches('[').count() > pattern.matches(']').count() => {
-                format!(
-                    "Unclosed character class near index {}\n{pattern}\n{}^",
-                    length.saturating_sub(1),
-                    " ".repeat(length.saturating_sub(1))
-                )
-            }
-            _ if pattern.starts_with(['*', '+', '?']) => {
-                let c = pattern.chars().next().unwrap_or('*');
-                format!("Dangling meta character '{c}' near index 0\n{pattern}\n^")
-            }
-            _ => text,
-        },
-    )
+    let refused = JavaRegex::new(pattern).err()?;
+    Some(refused.to_string())
 }

@@ -1,6 +1,7 @@
 //! Rules over several keys of a sink (spec 11.3).
 
 use milena_config::{ConfigValue, java_trim};
+use milena_java_text::JavaRegex;
 use milena_rest_model::{HerderError, RawProps};
 
 use crate::{framework::regex_error, outcome::Outcome};
@@ -58,8 +59,8 @@ pub(crate) fn check(
                     "java.util.regex.PatternSyntaxException: {error}"
                 )));
             }
-            let whole = fancy_regex::Regex::new(&format!("^(?:{regex})$"));
-            if whole.is_ok_and(|whole| whole.is_match(dlq).unwrap_or(false)) {
+            let whole = JavaRegex::new(regex);
+            if whole.is_ok_and(|whole| whole.matches(dlq).unwrap_or(false)) {
                 outcome.error(
                     "topics.regex",
                     format!(

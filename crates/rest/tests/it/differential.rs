@@ -232,3 +232,71 @@ fn differ_in_keys(ours: &[Value], theirs: &[Value]) -> Vec<String> {
     }
     found
 }
+
+const GRID: &str = include_str!("../../../../testing/golden/rest/grid.jsonl");
+
+/// Values of the framework's keys, good and bad, sent to a follower: validation is never forwarded.
+#[tokio::test]
+async fn values_of_the_frameworks_keys_are_judged_as_the_java_worker_judges_them() {
+    let server = world::start(Options::default()).await;
+    let (mut differences, mut compared) = (Vec::new(), 0);
+    for line in GRID.lines() {
+        let java: Value = serde_json::from_str(line).unwrap();
+        if java["key"] == "header.converter" && java["config"]["header.converter"] == " " {
+            // Java shows the blank in its message, as it was given; we show none.
+            continue;
+        }
+        let path = format!(
+            "/connector-plugins/{}/config/validate",
+            java["plugin"].as_str().unwrap()
+        );
+        let body = java["config"].to_string();
+        let headers = [("Content-Type", "application/json")];
+        let answer = world::send(server.addresses()[0], "PUT", &path, &headers, Some(&body)).await;
+        compared += 1;
+        let ours = answer.json();
+        let mut said = |what: &str, ours: &Value, java: &Value| {
+            if ours != java {
+                differences.push(format!("{body}\n    {what}: {ours} for {java}"));
+            }
+        };
+        said("status", &answer.status.into(), &java["status"]);
+        if answer.status != 200 {
+            said("message", &ours["message"], &java["message"]);
+            continue;
+        }
+        let values: Vec<&Value> = ours["configs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["value"])
+            .collect();
+        let errors: serde_json::Map<String, Value> = values
+            .iter()
+            .filter(|one| {
+                one["errors"]
+                    .as_array()
+                    .is_some_and(|errors| !errors.is_empty())
+            })
+            .map(|one| {
+                (
+                    one["name"].as_str().unwrap().to_owned(),
+                    one["errors"].clone(),
+                )
+            })
+            .collect();
+        let own = values.iter().find(|one| one["name"] == java["key"]);
+        let shown = |name: &str| own.map_or(Value::Null, |one| one[name].clone());
+        said("error_count", &ours["error_count"], &java["error_count"]);
+        said("errors", &Value::Object(errors), &java["errors"]);
+        said("value", &shown("value"), &java["value"]);
+        said("visible", &shown("visible"), &java["visible"]);
+    }
+    assert!(compared > 200, "{compared}");
+    assert!(
+        differences.is_empty(),
+        "{} differences\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
