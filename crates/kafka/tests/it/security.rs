@@ -104,6 +104,7 @@ static SECURED: LazyLock<Secured> = LazyLock::new(|| {
             .into(),
         properties: properties.into_iter().collect(),
         scram: vec![user("SCRAM-SHA-256"), user("SCRAM-SHA-512")],
+        ..BrokerOptions::default()
     })
     .unwrap();
     Secured { broker, files }
