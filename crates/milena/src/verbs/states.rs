@@ -244,9 +244,17 @@ impl Goal {
 pub(super) async fn until(worker: &Worker, name: &str, goal: Goal) -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let status = worker
+        let answer = worker
             .get(&path_of(name, "/status"), About::Connector(name))
-            .await?;
+            .await;
+        let status = match answer {
+            // A connector that is new has no status for a moment.
+            Err(failure) if failure.kind == Kind::NotFound && Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            answer => answer?,
+        };
         if goal.is_reached(&status) {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! The commands that ask, tell and check: the same life cycle against Milena and the Java worker, tables and
 //! JSON, errors with a remedy and their exit codes.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use milena_testing_kafka::{JavaWorker, KafkaBroker};
 use serde_json::Value;
 
-use crate::process::{Finished, Milena, run};
+use crate::process::{Finished, Milena, PATIENCE, between_looks, run};
 
 fn at(url: &str, args: &[&str]) -> Finished {
     let mut all = args.to_vec();
@@ -211,6 +211,12 @@ fn the_commands_work_against_milena() {
         &url,
         &["connectors", "create", file, "--initial-state", "stopped"],
     );
+    // A connector that is new has no status for a moment.
+    let deadline = Instant::now() + PATIENCE;
+    while at(&url, &["connectors", "status", "s"]).code == 5 {
+        assert!(Instant::now() < deadline, "no status of a new connector");
+        between_looks();
+    }
     assert_eq!(
         json(&url, &["connectors", "status", "s"])["connector"]["state"],
         "STOPPED"
