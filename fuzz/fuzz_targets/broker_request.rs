@@ -26,6 +26,10 @@ macro_rules! bodies {
 
 fuzz_target!(|data: &[u8]| {
     let mut frame = Bytes::copy_from_slice(data);
+    // The broker refuses what is too short for a key and a version before the codec sees it.
+    if frame.len() < 4 {
+        return;
+    }
     let Some(key) = frame.get(..2).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes) else { return };
     // Most numbers name no request: each stands for one that does.
     let key = key.rem_euclid(70);
