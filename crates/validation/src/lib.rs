@@ -5,6 +5,7 @@
 //! Answers to `AbstractHerder.validateConnectorConfig` and `ConnectorConfig` (spec `rest-and-config.md` 11, 12;
 //! oracle "Validation").
 
+mod client_fate;
 mod client_settings;
 mod converters;
 mod enrich;
@@ -20,6 +21,7 @@ mod validator;
 mod variables;
 mod version;
 
+pub use client_fate::{Fate, fate, refusal, table};
 pub use framework::{FrameworkView, sink_def, source_def};
 pub use validator::{ConnectorValidator, WorkerView};
 pub use version::VersionRange;

@@ -7,6 +7,7 @@ use milena_config::{
 use milena_rest_model::{HerderError, RawProps};
 
 use crate::{
+    client_fate::refusal,
     client_settings::{Fallback, ROWS},
     outcome::{Block, Outcome},
     policy::prefix,
@@ -114,6 +115,7 @@ pub(crate) fn add_blocks(
                 .iter()
                 .filter(|(key, _)| key == name)
                 .map(|(_, text)| text.clone())
+                .chain(refusal(client, name, text))
                 .collect();
             reports.push(report);
         }

@@ -11,6 +11,7 @@ mod bad_input;
 mod canaries;
 mod clients;
 mod cluster;
+mod exactly_once;
 mod metrics;
 mod modes;
 mod process;

@@ -1,10 +1,48 @@
 //! The client properties of tasks, by precedence (spec `distributed.md` 0.2, 3.3, 4.5).
 
+use milena_api::{ClientKind, ConnectError};
 use milena_config::Props;
 use milena_core::TaskId;
 use milena_kafka::ports::ClientProps;
+use milena_validation::{Fate, fate, refusal};
+use tracing::warn;
 
 use super::TaskWorld;
+
+/// Looks at every client setting of the worker and of the connector: what cannot be done fails the task by name, what has
+/// no effect is said once.
+///
+/// # Errors
+/// All that is refused, in one message.
+pub(super) fn check(world: &TaskWorld, id: &TaskId, connector: &Props) -> Result<(), ConnectError> {
+    let kinds = [
+        (ClientKind::Producer, "producer."),
+        (ClientKind::Consumer, "consumer."),
+        (ClientKind::Admin, "admin."),
+    ];
+    let mut refused = Vec::new();
+    for (client, prefix) in kinds {
+        let own = format!("{prefix}override.");
+        for (layer, prefix) in [(&world.worker_props, prefix), (connector, own.as_str())] {
+            for (key, value) in layer {
+                let Some(name) = key.strip_prefix(prefix) else {
+                    continue;
+                };
+                refused.extend(refusal(client, name, value));
+                if let Fate::NoEffect(why) = fate(client, name) {
+                    warn!(task = %id, setting = key, why, "a client setting has no effect");
+                }
+            }
+        }
+    }
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(ConnectError::of(
+            "org.apache.kafka.common.config.ConfigException",
+            refused.join("; "),
+        )),
+    }
+}
 
 const BOOTSTRAP: &str = "bootstrap.servers";
 /// `Long.MAX_VALUE`: Java waits for metadata and buffer space for ever; the task is cancelled instead.

@@ -128,6 +128,8 @@ async fn run(running: Running) -> Result<(), ConnectError> {
         .get("connector.class")
         .cloned()
         .unwrap_or_default();
+    let spec = &running.spec;
+    super::clients::check(&spec.world, &spec.id, &spec.connector_config)?;
     let plugin = running.spec.world.registry.connector(&class);
     let plugin = Arc::clone(plugin.map_err(|error| ConnectError::connect(error.to_string()))?);
     match plugin.task()? {

@@ -37,16 +37,6 @@ pub(super) fn settings(props: &ClientProps) -> Result<TaskGroupSettings, Connect
         retry_backoff_max: millis(props, "retry.backoff.max.ms", defaults.retry_backoff_max),
         ..defaults
     };
-    if props
-        .get("group.protocol")
-        .is_some_and(|protocol| protocol.trim().eq_ignore_ascii_case("consumer"))
-    {
-        return Err(config(
-            "group.protocol=consumer (KIP-848) is not available for sink tasks: leave it out or set it to classic, \
-             every broker serves the classic protocol"
-                .to_owned(),
-        ));
-    }
     if membership.heartbeat_interval >= membership.session_timeout {
         return Err(config(
             "Heartbeat must be set lower than the session timeout".to_owned(),
