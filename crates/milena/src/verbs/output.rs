@@ -137,7 +137,7 @@ mod tests {
         table.row(&["é\x1b[2J", "FAILED"]);
         assert_eq!(
             table.render(false),
-            "NAME         STATE\na-long-name  RUNNING\né\u{fffd}[2J       FAILED\n"
+            "NAME         STATE\na-long-name  RUNNING\né\u{fffd}[2J        FAILED\n"
         );
         assert!(table.render(true).contains("\x1b[31mFAILED"));
     }
