@@ -117,8 +117,10 @@ pub fn refusal(client: ClientKind, name: &str, value: &str) -> Option<String> {
                 .iter()
                 .any(|fine| fine.eq_ignore_ascii_case(value.trim())) =>
         {
+            // Where no value would do the value says nothing, and it may be a secret.
+            let shown = if unless.is_empty() { "[hidden]" } else { value };
             Some(format!(
-                "Invalid value {value} for configuration {name}: {why}"
+                "Invalid value {shown} for configuration {name}: {why}"
             ))
         }
         _ => None,
@@ -183,6 +185,9 @@ mod tests {
             let text = refusal(client, name, value).unwrap();
             assert!(text.contains(name) && text.contains(value), "{text}");
         }
+        let name = "sasl.oauthbearer.client.credentials.client.secret";
+        let text = refusal(Producer, name, "hush").unwrap();
+        assert!(text.contains(name) && !text.contains("hush"), "{text}");
         for (client, name, value) in [
             (Producer, "sasl.mechanism", "PLAIN"),
             (Admin, "sasl.mechanism", "SCRAM-SHA-256"),

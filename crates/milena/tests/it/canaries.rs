@@ -114,7 +114,7 @@ fn worker_file(dir: &Path, bootstrap: &str, port: u16) -> String {
          listeners.https.ssl.keystore.location=/nowhere\nlisteners.https.ssl.keystore.password={}\n\
          ssl.truststore.certificates={}\n\
          some.unknown.password={}\nsome.registry.url=http://me:{}@127.0.0.1:1/\n\
-         producer.sasl.oauthbearer.client.credentials.client.secret=${{file:{secrets}:worker}}\n",
+         producer.some.provided.password=${{file:{secrets}:worker}}\n",
         at("jaas.conf"),
         dir.to_str().unwrap(),
         jaas("jaas-of-worker"),
@@ -195,6 +195,16 @@ fn no_secret_comes_out_of_a_whole_run_at_trace() {
         400
     );
     until("the record arrives", || {
+        for name in ["s", "k"] {
+            let (_, status) = call(
+                port,
+                "GET",
+                &format!("/connectors/{name}/status"),
+                &login,
+                "",
+            );
+            assert!(!status.contains("FAILED"), "{status}");
+        }
         fs::read_to_string(&output).is_ok_and(|text| text.contains(&canary("record")))
     });
     let mut answers = String::new();
