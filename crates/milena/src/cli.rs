@@ -81,6 +81,12 @@ pub(crate) struct Quickstart {
     /// Follow this file instead of a generated one.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+    /// Also keep a table of orders in one SQLite database up to date in another, by JDBC.
+    #[arg(long)]
+    pub(crate) orders: bool,
+    /// Print the orders of both databases and end; for a second terminal.
+    #[arg(long)]
+    pub(crate) show: bool,
     /// Lines per second that the generator appends.
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: u32,

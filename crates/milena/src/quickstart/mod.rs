@@ -1,6 +1,7 @@
 //! `milena quickstart`: a broker, a worker and a running pipeline, with its progress on the screen.
 
 mod generator;
+mod orders;
 mod pipeline;
 mod progress;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{cli, exit::Exit, modes, signals::Signals, worker};
 use generator::Generator;
+use orders::Orders;
 use pipeline::Pipeline;
 use progress::Progress;
 
@@ -22,6 +24,9 @@ const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until it is told to stop.
 pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
+    if options.show {
+        return show(&options.dir);
+    }
     let mut signals = Signals::take()?;
     let dir = prepare(&options.dir)?;
     let input = match &options.input {
@@ -50,6 +55,18 @@ pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
         .create(&worker.url(), &broker.bootstrap())
         .await
         .map_err(Exit::failed)?;
+    if options.orders {
+        let orders = Orders::new(&dir);
+        orders.prepare().map_err(|error| {
+            Exit::cannot_start(format!(
+                "cannot make the table of orders: {error}; choose another --dir"
+            ))
+        })?;
+        pipeline::create(&worker.url(), orders.connectors())
+            .await
+            .map_err(Exit::failed)?;
+        tokio::spawn(Orders::sell(orders.source(), generating.clone()));
+    }
     let mut progress = Progress::new(&worker, &broker, &pipeline, options.json);
     progress.banner();
     let stop_at = options
@@ -76,6 +93,19 @@ pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
     broker.shutdown().await;
     progress.farewell();
     outcome
+}
+
+/// Prints what `--orders` has written.
+fn show(dir: &Path) -> Result<(), Exit> {
+    let text = Orders::new(dir).show().map_err(|error| {
+        Exit::failed(format!(
+            "no orders in {}: {error}; run milena quickstart --orders first",
+            dir.display()
+        ))
+    })?;
+    // Nobody looks when standard output is gone.
+    let _gone = io::Write::write_all(&mut io::stdout().lock(), text.as_bytes());
+    Ok(())
 }
 
 /// The directory for everything, as an absolute path.

@@ -49,25 +49,30 @@ impl Pipeline {
 
     /// Creates both, or leaves them as they are when nothing has changed.
     pub(super) async fn create(&self, url: &str, _bootstrap: &str) -> Result<(), String> {
-        let client = RestClient::new(url);
-        for (name, config) in [(SOURCE, self.source()), (SINK, self.sink())] {
-            let path = format!("/connectors/{name}/config");
-            let deadline = tokio::time::Instant::now() + PATIENCE;
-            loop {
-                let answer = client.put(&path, &config).await;
-                match answer {
-                    Ok((200 | 201, _)) => break,
-                    // While the worker joins its group it says so; that passes.
-                    Ok((409 | 500, _)) | Err(_) if tokio::time::Instant::now() < deadline => {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                    Ok((status, body)) => {
-                        return Err(format!("cannot create {name}: {status} {body}"));
-                    }
-                    Err(error) => return Err(format!("cannot create {name}: {error}")),
+        create(url, [(SOURCE, self.source()), (SINK, self.sink())]).await
+    }
+}
+
+/// Creates two connectors, or leaves them as they are when nothing has changed.
+pub(super) async fn create(url: &str, connectors: [(&str, Value); 2]) -> Result<(), String> {
+    let client = RestClient::new(url);
+    for (name, config) in connectors {
+        let path = format!("/connectors/{name}/config");
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = client.put(&path, &config).await;
+            match answer {
+                Ok((200 | 201, _)) => break,
+                // While the worker joins its group it says so; that passes.
+                Ok((409 | 500, _)) | Err(_) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
+                Ok((status, body)) => {
+                    return Err(format!("cannot create {name}: {status} {body}"));
+                }
+                Err(error) => return Err(format!("cannot create {name}: {error}")),
             }
         }
-        Ok(())
     }
+    Ok(())
 }
