@@ -72,7 +72,7 @@ fn tour(quickstart: &mut Child, dir: &Path) -> Result<()> {
     });
     let deadline = Instant::now() + PATIENCE;
     let mut shown = Vec::new();
-    // Both connectors run and records have gone all the way.
+    // All connectors run and records have gone all the way.
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let Ok(line) = lines.recv_timeout(left) else {
@@ -84,7 +84,8 @@ fn tour(quickstart: &mut Child, dir: &Path) -> Result<()> {
         say(&format!("  {line}"));
         let arrived =
             fs::read_to_string(dir.join("output.txt")).is_ok_and(|text| text.lines().count() > 0);
-        let running = line.matches("RUNNING").count() == 2;
+        let arrived = arrived && dir.join("orders-copy.db").exists();
+        let running = line.matches("RUNNING").count() == 4;
         shown.push(line);
         if arrived && running {
             break;
@@ -116,5 +117,5 @@ fn tour(quickstart: &mut Child, dir: &Path) -> Result<()> {
             String::from_utf8_lossy(&out.stdout).trim()
         ));
     }
-    printed::check(&readme, &url)
+    printed::check(&readme, &url, dir)
 }

@@ -72,19 +72,19 @@ impl Command {
     }
 }
 
+/// Where the quickstart writes unless it is told otherwise.
+pub(crate) const QUICKSTART_DIR: &str = "milena-quickstart";
+
 /// Options of `milena quickstart`.
 #[derive(Args)]
 pub(crate) struct Quickstart {
-    /// Where everything is written: data/, input.txt, output.txt.
-    #[arg(long, default_value = "milena-quickstart")]
+    /// Where everything is written: data/, input.txt, output.txt, orders.db, orders-copy.db.
+    #[arg(long, default_value = QUICKSTART_DIR, env = "MILENA_QUICKSTART_DIR")]
     pub(crate) dir: PathBuf,
     /// Follow this file instead of a generated one.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
-    /// Also keep a table of orders in one SQLite database up to date in another, by JDBC.
-    #[arg(long)]
-    pub(crate) orders: bool,
-    /// Print the orders of both databases and end; for a second terminal.
+    /// Print the orders in both databases and end; for a second terminal.
     #[arg(long)]
     pub(crate) show: bool,
     /// Lines per second that the generator appends.

@@ -33,6 +33,13 @@ pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
         Some(input) => existing(input)?,
         None => dir.join("input.txt"),
     };
+    let orders = Orders::new(&dir);
+    orders.prepare().map_err(|error| {
+        Exit::cannot_start(format!(
+            "cannot make the table of orders in {}: {error}; choose another --dir",
+            orders.source().display()
+        ))
+    })?;
     let broker = modes::embedded(&dir.join("data"), options.broker_port).await?;
     let generating = CancellationToken::new();
     if options.input.is_none() {
@@ -55,19 +62,11 @@ pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
         .create(&worker.url(), &broker.bootstrap())
         .await
         .map_err(Exit::failed)?;
-    if options.orders {
-        let orders = Orders::new(&dir);
-        orders.prepare().map_err(|error| {
-            Exit::cannot_start(format!(
-                "cannot make the table of orders: {error}; choose another --dir"
-            ))
-        })?;
-        pipeline::create(&worker.url(), orders.connectors())
-            .await
-            .map_err(Exit::failed)?;
-        tokio::spawn(Orders::sell(orders.source(), generating.clone()));
-    }
-    let mut progress = Progress::new(&worker, &broker, &pipeline, options.json);
+    pipeline::create(&worker.url(), orders.connectors())
+        .await
+        .map_err(Exit::failed)?;
+    tokio::spawn(Orders::sell(orders.source(), generating.clone()));
+    let mut progress = Progress::new(&worker, &broker, &pipeline, orders, options.json);
     progress.banner();
     let stop_at = options
         .stop_after
@@ -95,11 +94,11 @@ pub(crate) async fn run(options: cli::Quickstart) -> Result<(), Exit> {
     outcome
 }
 
-/// Prints what `--orders` has written.
+/// Prints the orders of both databases.
 fn show(dir: &Path) -> Result<(), Exit> {
     let text = Orders::new(dir).show().map_err(|error| {
         Exit::failed(format!(
-            "no orders in {}: {error}; run milena quickstart --orders first",
+            "no orders in {}: {error}; start `milena quickstart` there first, or name its directory with --dir",
             dir.display()
         ))
     })?;

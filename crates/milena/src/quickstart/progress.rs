@@ -13,8 +13,23 @@ use milena_rest::client::RestClient;
 use milena_runtime::task::TaskMetricsBook;
 use serde_json::json;
 
-use super::pipeline::{Pipeline, SINK, SOURCE, TOPIC};
+use super::{
+    orders::{self, Counts, Orders},
+    pipeline::{Pipeline, SINK, SOURCE, TOPIC},
+};
 use crate::{verbs::output, worker::RunningWorker};
+
+/// The demo's connectors in the order of the display: source and sink of each pipeline.
+const CONNECTORS: [&str; 4] = [SOURCE, SINK, orders::SOURCE, orders::SINK];
+
+/// One look at a connector.
+struct Look {
+    name: &'static str,
+    state: String,
+    records: u64,
+    rate: f64,
+    lag: String,
+}
 
 /// Shows the progress.
 pub(super) struct Progress {
@@ -28,7 +43,8 @@ pub(super) struct Progress {
     metrics: Arc<TaskMetricsBook>,
     rest: RestClient,
     last: Instant,
-    totals: [u64; 2],
+    orders: Orders,
+    totals: [u64; 4],
     lines_shown: usize,
 }
 
@@ -37,6 +53,7 @@ impl Progress {
         worker: &RunningWorker,
         broker: &RunningBroker,
         pipeline: &Pipeline,
+        orders: Orders,
         json: bool,
     ) -> Self {
         Self {
@@ -50,7 +67,8 @@ impl Progress {
             metrics: worker.handle.metrics(),
             rest: RestClient::new(&worker.url()),
             last: Instant::now(),
-            totals: [0, 0],
+            orders,
+            totals: [0; 4],
             lines_shown: 0,
         }
     }
@@ -68,6 +86,7 @@ impl Progress {
                 &json!({
                     "event": "started", "rest": self.url, "broker": self.broker,
                     "input": self.input, "output": self.output,
+                    "orders": self.orders.source(), "orders_copy": self.orders.target(),
                 })
                 .to_string(),
             );
@@ -75,8 +94,12 @@ impl Progress {
         }
         // Quoted, because some shells take a `?` for a pattern.
         self.print(&format!(
-            "Milena is running: input -> source -> transforms -> topic {TOPIC} -> sink -> output\n\n  \
-             input   {input}\n  output  {output}\n  REST    {url}\n  broker  {broker}\n\nTry next:\n  \
+            "Milena is running two pipelines:\n  \
+             a file that grows   -> transforms -> topic {TOPIC} -> another file\n  \
+             a table of orders   -> transforms -> topic orders           -> a table of another database\n\n  \
+             input   {input}\n  output  {output}\n  orders  {source}\n  copy    {target}\n  \
+             REST    {url}\n  broker  {broker}\n\nTry next:\n  \
+             milena quickstart --show{dir}\n  \
              curl '{url}/connectors?expand=status'\n  \
              curl {url}/connectors/{SOURCE}/config\n  \
              curl -X PUT {url}/connectors/{SINK}/pause\n  \
@@ -84,6 +107,9 @@ impl Progress {
              Ctrl-C stops it; the next start goes on where it was.\n",
             input = self.input.display(),
             output = self.output.display(),
+            source = self.orders.source().display(),
+            target = self.orders.target().display(),
+            dir = self.orders.elsewhere(),
             url = self.url,
             broker = self.broker,
         ));
@@ -135,82 +161,116 @@ impl Progress {
             of.map(|(_, metrics)| metrics.records_out.load(Ordering::Relaxed))
                 .sum::<u64>()
         };
-        let totals = [count(SOURCE), count(SINK)];
-        let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / elapsed;
-        let rates = [
-            rate(totals[0], self.totals[0]),
-            rate(totals[1], self.totals[1]),
-        ];
-        self.totals = totals;
-        let states = [self.state(SOURCE).await, self.state(SINK).await];
+        let totals = CONNECTORS.map(count);
+        let before = std::mem::replace(&mut self.totals, totals);
         let source_lag = self.source_lag().await;
-        let sink_lag = totals[0].saturating_sub(totals[1]);
-        if self.json {
-            let line = json!({
-                "event": "progress",
-                "connectors": {
-                    SOURCE: {"state": states[0], "records": totals[0], "records_per_second": rates[0].round(), "lag_bytes": source_lag},
-                    SINK: {"state": states[1], "records": totals[1], "records_per_second": rates[1].round(), "lag_records": sink_lag},
+        let [lines_in, lines_out, orders_in, orders_out] = totals;
+        let behind = [
+            source_lag,
+            Some(lines_in.saturating_sub(lines_out)),
+            None,
+            Some(orders_in.saturating_sub(orders_out)),
+        ];
+        let units = ["byte", "record", "", "record"];
+        let mut looks = Vec::with_capacity(CONNECTORS.len());
+        for (name, (((records, before), behind), unit)) in CONNECTORS
+            .into_iter()
+            .zip(totals.into_iter().zip(before).zip(behind).zip(units))
+        {
+            looks.push(Look {
+                name,
+                state: self.state(name).await,
+                records,
+                rate: records.saturating_sub(before) as f64 / elapsed,
+                lag: match behind {
+                    None => "-".to_owned(),
+                    Some(1) => format!("1 {unit}"),
+                    Some(count) => format!("{count} {unit}s"),
                 },
             });
-            self.print(&line.to_string());
+        }
+        let orders = self.orders.clone();
+        let counts = tokio::task::spawn_blocking(move || orders.counts()).await;
+        let counts = counts.unwrap_or_default();
+        if self.json {
+            let mut connectors = serde_json::Map::new();
+            for (look, behind) in looks.iter().zip(behind) {
+                let key = if look.name == SOURCE {
+                    "lag_bytes"
+                } else {
+                    "lag_records"
+                };
+                let entry = json!({
+                    "state": look.state, "records": look.records, "records_per_second": look.rate.round(), key: behind,
+                });
+                connectors.insert(look.name.to_owned(), entry);
+            }
+            let [orders, copy] = counts;
+            self.print(
+                &json!({
+                    "event": "progress", "connectors": connectors, "orders": orders, "orders_copy": copy,
+                })
+                .to_string(),
+            );
             return;
         }
-        let counted = |count: u64, one: &str| match count {
-            1 => format!("1 {one}"),
-            count => format!("{count} {one}s"),
-        };
-        let lag = source_lag.map_or_else(|| "-".to_owned(), |bytes| counted(bytes, "byte"));
-        let lags = [lag, counted(sink_lag, "record")];
         if self.terminal {
             if self.lines_shown > 0 {
                 // Up to the first line of the table, then clear to the end of the screen.
                 let _ = write!(io::stdout(), "\x1b[{}A\x1b[J", self.lines_shown);
             }
-            let table = self.table([SOURCE, SINK], &states, totals, rates, &lags);
+            let table = self.table(&looks, counts);
             self.lines_shown = table.lines().count();
             // Long lines are cut at the edge, or the way back up would be miscounted.
             self.print(&format!("\x1b[?7l{table}\x1b[?7h"));
         } else {
-            self.print(&format!(
-                "{SOURCE} {} records={} rate={:.0}/s lag={}; {SINK} {} records={} rate={:.0}/s lag={}",
-                states[0], totals[0], rates[0], lags[0], states[1], totals[1], rates[1], lags[1],
-            ));
+            let looks: Vec<_> = looks
+                .iter()
+                .map(|look| {
+                    let Look {
+                        name,
+                        state,
+                        records,
+                        rate,
+                        lag,
+                    } = look;
+                    format!("{name} {state} records={records} rate={rate:.0}/s lag={lag}")
+                })
+                .collect();
+            self.print(&looks.join("; "));
         }
     }
 
     /// The table that is redrawn on a terminal, and what to do when something has failed.
-    fn table(
-        &self,
-        names: [&str; 2],
-        states: &[String; 2],
-        totals: [u64; 2],
-        rates: [f64; 2],
-        lags: &[String; 2],
-    ) -> String {
+    fn table(&self, looks: &[Look], counts: [Option<Counts>; 2]) -> String {
         let mut text = format!(
             "{:<20}{:<12}{:>10}{:>12}   lag",
             "connector", "state", "records", "records/s"
         );
-        let failed = |state: &String| state == "FAILED";
-        for (at, name) in names.into_iter().enumerate() {
-            let (Some(state), Some(total), Some(rate), Some(lag)) =
-                (states.get(at), totals.get(at), rates.get(at), lags.get(at))
-            else {
-                continue;
-            };
-            let padded = format!("{state:<12}");
-            let painted = match (self.colours, state.as_str()) {
+        for look in looks {
+            let padded = format!("{:<12}", look.state);
+            let painted = match (self.colours, look.state.as_str()) {
                 (true, "RUNNING") => format!("\x1b[32m{padded}\x1b[0m"),
                 (true, "FAILED") => format!("\x1b[31m{padded}\x1b[0m"),
                 (true, _) => format!("\x1b[33m{padded}\x1b[0m"),
                 (false, _) => padded,
             };
             text.push_str(&format!(
-                "\n{name:<20}{painted}{total:>10}{rate:>12.0}   {lag}"
+                "\n{:<20}{painted}{:>10}{:>12.0}   {}",
+                look.name, look.records, look.rate, look.lag
             ));
         }
-        if states.iter().any(failed) {
+        let shown = |counts: Option<Counts>| {
+            counts.map_or_else(
+                || "nothing yet".to_owned(),
+                |counts| format!("{} orders, {} paid", counts.orders, counts.paid),
+            )
+        };
+        let [orders, copy] = counts.map(shown);
+        text.push_str(&format!(
+            "\n\norders.db: {orders}   ->   orders-copy.db: {copy}"
+        ));
+        if looks.iter().any(|look| look.state == "FAILED") {
             text.push_str(&format!(
                 "\nA task has failed; see why: milena connectors status --trace --url {}",
                 self.url
