@@ -5,7 +5,9 @@ use milena_api::{ConnectError, RawHeader};
 use milena_config::Props;
 use milena_data::Record;
 
-use crate::{Converters, Encoded, Observer, Plugins, StageFailure, TransformChain};
+use crate::{
+    Converters, Encoded, Observer, Plugins, RawRecord, Stage, StageFailure, TransformChain,
+};
 
 /// The chain of one task. Sources: [`Self::apply`], then [`Self::encode`]. Sinks: [`Self::decode`],
 /// then [`Self::apply`].
@@ -63,14 +65,35 @@ impl Chain {
     /// The stage that failed, with its class.
     pub async fn decode(
         &mut self,
-        record: Record,
+        mut record: Record,
         key: Option<&Bytes>,
         value: Option<&Bytes>,
         headers: &[RawHeader],
     ) -> Result<Record, StageFailure> {
+        let raw = RawRecord {
+            key,
+            value,
+            headers,
+        };
+        self.decode_from(Stage::KeyConverter, &mut record, raw)
+            .await?;
+        Ok(record)
+    }
+
+    /// As [`Self::decode`], from a stage on: to go on after a retriable failure there. What the stages
+    /// before it made is in the record.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub async fn decode_from(
+        &mut self,
+        first: Stage,
+        record: &mut Record,
+        raw: RawRecord<'_>,
+    ) -> Result<(), StageFailure> {
         let observer = self.transforms.observer();
         self.converters
-            .decode_seen(record, key, value, headers, observer)
+            .decode_seen(first, record, raw, observer)
             .await
     }
 
@@ -79,7 +102,26 @@ impl Chain {
     /// # Errors
     /// The stage that failed, with its class.
     pub async fn encode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
+        let mut made = Encoded::default();
+        self.encode_from(Stage::HeaderConverter, record, &mut made)
+            .await?;
+        Ok(made)
+    }
+
+    /// As [`Self::encode`], from a stage on: to go on after a retriable failure there. What the stages
+    /// before it made is in `made`.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub async fn encode_from(
+        &mut self,
+        first: Stage,
+        record: &Record,
+        made: &mut Encoded,
+    ) -> Result<(), StageFailure> {
         let observer = self.transforms.observer();
-        self.converters.encode_seen(record, observer).await
+        self.converters
+            .encode_seen(first, record, made, observer)
+            .await
     }
 }

@@ -37,6 +37,17 @@ pub struct Encoded {
     pub headers: Vec<RawHeader>,
 }
 
+/// A record's bytes as they came from Kafka.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRecord<'a> {
+    /// The key.
+    pub key: Option<&'a Bytes>,
+    /// The value.
+    pub value: Option<&'a Bytes>,
+    /// The headers.
+    pub headers: &'a [RawHeader],
+}
+
 impl Converters {
     /// Builds the converters of a connector. One that it does not name is the worker's, with the
     /// worker's settings.
@@ -85,62 +96,70 @@ impl Converters {
     /// The stage that failed, with its class.
     pub async fn decode(
         &mut self,
-        record: Record,
-        key: Option<&Bytes>,
-        value: Option<&Bytes>,
-        raw: &[RawHeader],
-    ) -> Result<Record, StageFailure> {
-        self.decode_seen(record, key, value, raw, None).await
-    }
-
-    /// As [`Self::decode`], while somebody looks.
-    pub(crate) async fn decode_seen(
-        &mut self,
         mut record: Record,
         key: Option<&Bytes>,
         value: Option<&Bytes>,
-        raw: &[RawHeader],
-        mut observer: Look<'_>,
+        headers: &[RawHeader],
     ) -> Result<Record, StageFailure> {
-        let before = observer.is_some().then(|| record.clone());
-        let decoded = self.key.decode(&record.topic, raw, key).await;
-        let decoded = decoded.map(|decoded| record.key = decoded);
-        let seen = Step {
-            stage: Stage::KeyConverter,
-            class: &self.key.class,
-            before: before.as_ref(),
-            raw: Raw::Bytes(key),
+        let raw = RawRecord {
+            key,
+            value,
+            headers,
         };
-        seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &record));
-        decoded.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        self.decode_seen(Stage::KeyConverter, &mut record, raw, None)
+            .await?;
+        Ok(record)
+    }
 
-        let before = observer.is_some().then(|| record.clone());
-        let decoded = self.value.decode(&record.topic, raw, value).await;
-        let decoded = decoded.map(|decoded| record.value = decoded);
-        let seen = Step {
-            stage: Stage::ValueConverter,
-            class: &self.value.class,
-            before: before.as_ref(),
-            raw: Raw::Bytes(value),
-        };
-        seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &record));
-        decoded.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
-
-        if raw.is_empty() {
-            return Ok(record);
+    /// As [`Self::decode`], from a stage on, while somebody may look.
+    pub(crate) async fn decode_seen(
+        &mut self,
+        first: Stage,
+        record: &mut Record,
+        raw: RawRecord<'_>,
+        mut observer: Look<'_>,
+    ) -> Result<(), StageFailure> {
+        if first == Stage::KeyConverter {
+            let before = observer.is_some().then(|| record.clone());
+            let decoded = self.key.decode(&record.topic, raw.headers, raw.key).await;
+            let decoded = decoded.map(|decoded| record.key = decoded);
+            let seen = Step {
+                stage: Stage::KeyConverter,
+                class: &self.key.class,
+                before: before.as_ref(),
+                raw: Raw::Bytes(raw.key),
+            };
+            seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &*record));
+            decoded.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        }
+        if first != Stage::HeaderConverter {
+            let before = observer.is_some().then(|| record.clone());
+            let decoded = self.value.decode(&record.topic, raw.headers, raw.value);
+            let decoded = decoded.await.map(|decoded| record.value = decoded);
+            let seen = Step {
+                stage: Stage::ValueConverter,
+                class: &self.value.class,
+                before: before.as_ref(),
+                raw: Raw::Bytes(raw.value),
+            };
+            seen.tell(observer.as_deref_mut(), decoded.as_ref().map(|()| &*record));
+            decoded.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+        }
+        if raw.headers.is_empty() {
+            return Ok(());
         }
         let before = observer.is_some().then(|| record.clone());
-        let decoded = self.headers.inner.all_to_connect(&record.topic, raw);
+        let headers = &mut self.headers;
+        let decoded = headers.inner.all_to_connect(&record.topic, raw.headers);
         let decoded = decoded.map(|decoded| record.headers = decoded);
         let seen = Step {
             stage: Stage::HeaderConverter,
-            class: &self.headers.class,
+            class: &headers.class,
             before: before.as_ref(),
-            raw: Raw::Headers(raw),
+            raw: Raw::Headers(raw.headers),
         };
-        seen.tell(observer, decoded.as_ref().map(|()| &record));
-        decoded.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
-        Ok(record)
+        seen.tell(observer, decoded.as_ref().map(|()| &*record));
+        decoded.map_err(|e| headers.failure(Stage::HeaderConverter, e))
     }
 
     /// A record to the bytes for Kafka: headers, key, value, in Java's order.
@@ -148,44 +167,48 @@ impl Converters {
     /// # Errors
     /// The stage that failed, with its class.
     pub async fn encode(&mut self, record: &Record) -> Result<Encoded, StageFailure> {
-        self.encode_seen(record, None).await
+        let mut made = Encoded::default();
+        self.encode_seen(Stage::HeaderConverter, record, &mut made, None)
+            .await?;
+        Ok(made)
     }
 
-    /// As [`Self::encode`], while somebody looks.
+    /// As [`Self::encode`], from a stage on, while somebody may look.
     pub(crate) async fn encode_seen(
         &mut self,
+        first: Stage,
         record: &Record,
+        made: &mut Encoded,
         mut observer: Look<'_>,
-    ) -> Result<Encoded, StageFailure> {
+    ) -> Result<(), StageFailure> {
         let topic: &str = &record.topic;
-        let made = self.encode_headers(record);
-        if observer.is_some() && !record.headers.is_empty() {
-            let raw = made.as_deref().map_or(Raw::None, Raw::Headers);
-            let seen = Step::of(Stage::HeaderConverter, &self.headers.class, record, raw);
-            seen.tell(observer.as_deref_mut(), made.as_ref().map(|_| record));
+        if first == Stage::HeaderConverter {
+            let headers = self.encode_headers(record);
+            if observer.is_some() && !record.headers.is_empty() {
+                let raw = headers.as_deref().map_or(Raw::None, Raw::Headers);
+                let seen = Step::of(Stage::HeaderConverter, &self.headers.class, record, raw);
+                seen.tell(observer.as_deref_mut(), headers.as_ref().map(|_| record));
+            }
+            made.headers = headers.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
         }
-        let mut headers = made.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
-
-        let key = self.key.encode(topic, &mut headers, &record.key).await;
-        let raw = key
-            .as_ref()
-            .map_or(Raw::None, |bytes| Raw::Bytes(bytes.as_ref()));
-        let seen = Step::of(Stage::KeyConverter, &self.key.class, record, raw);
-        seen.tell(observer.as_deref_mut(), key.as_ref().map(|_| record));
-        let key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
-
-        let value = self.value.encode(topic, &mut headers, &record.value).await;
+        let headers = &mut made.headers;
+        if first != Stage::ValueConverter {
+            let key = self.key.encode(topic, headers, &record.key).await;
+            let raw = key
+                .as_ref()
+                .map_or(Raw::None, |bytes| Raw::Bytes(bytes.as_ref()));
+            let seen = Step::of(Stage::KeyConverter, &self.key.class, record, raw);
+            seen.tell(observer.as_deref_mut(), key.as_ref().map(|_| record));
+            made.key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        }
+        let value = self.value.encode(topic, headers, &record.value).await;
         let raw = value
             .as_ref()
             .map_or(Raw::None, |bytes| Raw::Bytes(bytes.as_ref()));
         let seen = Step::of(Stage::ValueConverter, &self.value.class, record, raw);
         seen.tell(observer, value.as_ref().map(|_| record));
-        let value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
-        Ok(Encoded {
-            key,
-            value,
-            headers,
-        })
+        made.value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+        Ok(())
     }
 
     fn encode_headers(&mut self, record: &Record) -> Result<Vec<RawHeader>, ConnectError> {
@@ -257,6 +280,7 @@ impl<T> Named<T> {
             stage,
             class: self.class.clone(),
             step: 0,
+            given: None,
             error,
         }
     }

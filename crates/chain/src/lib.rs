@@ -14,7 +14,7 @@ mod stage;
 mod transforms;
 
 pub use chain::Chain;
-pub use converters::{Converters, Encoded};
+pub use converters::{Converters, Encoded, RawRecord};
 pub use observer::{Observer, Raw, Seen};
 pub use plugins::Plugins;
 pub use settings::{PredicateSettings, StepSettings, step_settings, under_prefix};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use milena_api::ConnectError;
+use milena_data::Record;
 
 /// The stages of `org.apache.kafka.connect.runtime.errors.Stage` that a chain runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,9 +35,11 @@ pub struct StageFailure {
     pub stage: Stage,
     /// The Java class of the converter or transform that ran.
     pub class: Arc<str>,
-    /// The position of the transform in the chain; 0 for converters. A caller that retries can go on
-    /// there (`TransformChain::apply_from`) with a copy it kept.
+    /// The position of the transform in the chain; 0 for converters.
     pub step: usize,
+    /// What a transform was given, when the chain keeps it (`TransformChain::keep_for_retries`): a caller
+    /// that retries goes on there, with this. `None` for converters, which leave their record in place.
+    pub given: Option<Box<Record>>,
     /// What went wrong.
     pub error: ConnectError,
 }

@@ -28,6 +28,7 @@ struct Step {
 pub struct TransformChain {
     steps: Vec<Step>,
     observer: Option<Box<dyn Observer>>,
+    keeps: bool,
 }
 
 impl std::fmt::Debug for TransformChain {
@@ -51,6 +52,7 @@ impl TransformChain {
         Ok(Self {
             steps,
             observer: None,
+            keeps: false,
         })
     }
 
@@ -83,6 +85,12 @@ impl TransformChain {
         self.observer = observer;
     }
 
+    /// Whether a failure carries the record that its transform was given, for a caller that retries. It
+    /// costs a copy of the record per transform.
+    pub fn keep_for_retries(&mut self, keeps: bool) {
+        self.keeps = keeps;
+    }
+
     /// Who looks, for the stages beside the transforms.
     pub(crate) fn observer(&mut self) -> Option<&mut (dyn Observer + 'static)> {
         self.observer.as_deref_mut()
@@ -103,7 +111,7 @@ impl TransformChain {
     /// The stage that failed, with its class.
     pub fn apply_from(&mut self, first: usize, mut record: Record) -> Outcome {
         for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
-            let before = self.observer.is_some().then(|| record.clone());
+            let before = (self.keeps || self.observer.is_some()).then(|| record.clone());
             let (outcome, applied) = step.run(record);
             if let (Some(observer), Some(before)) = (&mut self.observer, &before) {
                 observer.seen(&step.seen(index, before, &outcome, applied));
@@ -111,7 +119,12 @@ impl TransformChain {
             match outcome {
                 Ok(Some(next)) => record = next,
                 Ok(None) => return Ok(None),
-                Err(error) => return Err(step.failure(index, error)),
+                Err(error) => {
+                    let given = before.filter(|_| self.keeps).map(Box::new);
+                    let mut failure = step.failure(index, error);
+                    failure.given = given;
+                    return Err(failure);
+                }
             }
         }
         Ok(Some(record))
@@ -120,16 +133,21 @@ impl TransformChain {
     /// Runs all transforms on each record of a batch; one outcome per record, in order. Transforms
     /// that work by batches get all records that reach them at once.
     pub async fn apply_batch(&mut self, records: Vec<Record>) -> Vec<Outcome> {
+        self.apply_batch_from(0, records).await
+    }
+
+    /// As [`Self::apply_batch`], from a position on: to go on after a retriable failure there.
+    pub async fn apply_batch_from(&mut self, first: usize, records: Vec<Record>) -> Vec<Outcome> {
         if self.is_per_record() {
             return records
                 .into_iter()
-                .map(|record| self.apply(record))
+                .map(|record| self.apply_from(first, record))
                 .collect();
         }
         let mut outcomes: Vec<Outcome> = records.into_iter().map(|r| Ok(Some(r))).collect();
-        for (index, step) in self.steps.iter_mut().enumerate() {
-            let watched = self.observer.is_some();
-            let before: Vec<Option<Record>> = outcomes
+        for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
+            let watched = self.keeps || self.observer.is_some();
+            let mut before: Vec<Option<Record>> = outcomes
                 .iter()
                 .map(|outcome| match outcome {
                     Ok(Some(record)) if watched => Some(record.clone()),
@@ -137,16 +155,22 @@ impl TransformChain {
                 })
                 .collect();
             let applied = step.run_batch(index, &mut outcomes).await;
-            let Some(observer) = &mut self.observer else {
-                continue;
-            };
-            for ((before, outcome), applied) in before.iter().zip(&outcomes).zip(applied) {
-                let Some(before) = before else { continue };
-                let after = match outcome {
-                    Ok(record) => Ok(record.as_ref()),
-                    Err(failure) => Err(&failure.error),
-                };
-                observer.seen(&step.seen_after(index, before, after, applied));
+            if let Some(observer) = &mut self.observer {
+                for ((before, outcome), applied) in before.iter().zip(&outcomes).zip(applied) {
+                    let Some(before) = before else { continue };
+                    let after = match outcome {
+                        Ok(record) => Ok(record.as_ref()),
+                        Err(failure) => Err(&failure.error),
+                    };
+                    observer.seen(&step.seen_after(index, before, after, applied));
+                }
+            }
+            if self.keeps {
+                for (before, outcome) in before.iter_mut().zip(&mut outcomes) {
+                    if let (Some(given), Err(failure)) = (before.take(), outcome) {
+                        failure.given = Some(Box::new(given));
+                    }
+                }
             }
         }
         outcomes
@@ -217,6 +241,7 @@ impl Step {
             stage: Stage::Transformation,
             class: self.class.clone(),
             step,
+            given: None,
             error,
         }
     }

@@ -101,7 +101,8 @@ impl Converter {
                 None => return Err(no_format()),
             },
             Form::Unix => Value::Int64(self.unix(millis)),
-            Form::Date => Value::Instant(millis - millis.rem_euclid(MILLIS_PER_DAY)),
+            // A calendar of Java wraps at its first day, too.
+            Form::Date => Value::Instant(millis.wrapping_sub(millis.rem_euclid(MILLIS_PER_DAY))),
             Form::Time => Value::Instant(millis.rem_euclid(MILLIS_PER_DAY)),
             Form::Timestamp => Value::Instant(millis),
         })

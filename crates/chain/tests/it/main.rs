@@ -119,15 +119,19 @@ fn a_failure_names_its_stage_class_and_step_and_a_retry_goes_on_there() {
         ("transforms.b.type", "Append"),
         ("transforms.b.text", "2"),
     ]);
+    chain.keep_for_retries(true);
     let failure = chain.apply(record("x")).unwrap_err();
     assert_eq!(
         (failure.stage, &*failure.class, failure.step),
         (Stage::Transformation, "Shaky", 1)
     );
     assert!(failure.error.is_retriable());
-    // The caller kept the record as it was before the step.
-    assert!(chain.apply_from(1, record("x1")).is_err());
-    let found = chain.apply_from(1, record("x1")).unwrap().unwrap();
+    // It carries the record as it was before the step.
+    let given = *failure.given.unwrap();
+    assert_eq!(text(&given), "x1");
+    let failure = chain.apply_from(1, given).unwrap_err();
+    let given = *failure.given.unwrap();
+    let found = chain.apply_from(1, given).unwrap().unwrap();
     assert_eq!(text(&found), "x12");
 }
 
