@@ -75,6 +75,11 @@ impl ErrorPolicy {
         }
     }
 
+    /// Whether a retriable failure is tried again at all.
+    pub(super) fn retries(&self) -> bool {
+        self.retry.timeout != Some(Duration::ZERO)
+    }
+
     /// Waits before the next attempt of an operation that failed for the `attempt`th time; `false`: the
     /// time is up or the task stops.
     pub(super) async fn wait_to_retry(&self, attempt: u32, begun: Instant) -> bool {

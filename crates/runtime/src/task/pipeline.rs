@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use milena_api::{
-    ConnectError, ConverterPlugin, HeaderConverterPlugin, PredicatePlugin, RawHeader,
-    TransformPlugin,
+    ConnectError, ConverterPlugin, HeaderConverterPlugin, PredicatePlugin, TransformPlugin,
 };
-use milena_chain::{Chain, Encoded, Plugins};
+use milena_chain::{Chain, Encoded, Plugins, RawRecord};
 use milena_config::Props;
 use milena_core::failure::Stage;
 use milena_data::Record;
@@ -35,7 +33,8 @@ impl Plugins for Shelves<'_> {
     }
 }
 
-/// The chain of one task.
+/// The chain of one task. What fails and may be tried again is tried again where it failed: the stages
+/// before it have done their work (Java: `RetryWithToleranceOperator` runs each of them by itself).
 pub(super) struct Pipeline(Chain);
 
 impl Pipeline {
@@ -45,8 +44,11 @@ impl Pipeline {
         registry: &Registry,
         connector: &Props,
         worker: &Props,
+        policy: &ErrorPolicy,
     ) -> Result<Self, ConnectError> {
-        Chain::new(&Shelves(registry), connector, worker).map(Self)
+        let mut chain = Chain::new(&Shelves(registry), connector, worker)?;
+        chain.transforms().keep_for_retries(policy.retries());
+        Ok(Self(chain))
     }
 
     /// Transforms and converts a source record. `Ok(None)`: filtered, or skipped by tolerance.
@@ -55,53 +57,121 @@ impl Pipeline {
         record: &Record,
         policy: &ErrorPolicy,
     ) -> Result<Option<(Record, Encoded)>, ConnectError> {
-        let begun = Instant::now();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let failure = match self.try_encode(record.clone()).await {
-                Ok(encoded) => return Ok(encoded),
-                Err(failure) => failure,
-            };
-            if failure.error.is_retriable() && policy.wait_to_retry(attempt, begun).await {
-                continue;
+        let mut attempts = Attempts::new(policy);
+        let failure = match self.transform(0, record.clone(), &mut attempts).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(record)) => {
+                let mut made = Encoded::default();
+                let mut first = milena_chain::Stage::HeaderConverter;
+                loop {
+                    attempts.begin();
+                    match self.0.encode_from(first, &record, &mut made).await {
+                        Ok(()) => return Ok(Some((record, made))),
+                        Err(failure) if attempts.again(&failure).await => first = failure.stage,
+                        Err(failure) => break failure,
+                    }
+                }
             }
-            policy.judge(&failure, || {
-                format!(", where source record is = {}", describe(record))
-            })?;
-            return Ok(None);
-        }
-    }
-
-    async fn try_encode(
-        &mut self,
-        record: Record,
-    ) -> Result<Option<(Record, Encoded)>, StageFailure> {
-        let Some(record) = self.transform(record).await? else {
-            return Ok(None);
+            Err(failure) => failure,
         };
-        let encoded = self.0.encode(&record).await.map_err(failed)?;
-        Ok(Some((record, encoded)))
+        policy.judge(&failed(failure), || {
+            format!(", where source record is = {}", describe(record))
+        })?;
+        Ok(None)
     }
 
     /// Converts a consumed record (its key and value not yet set) and transforms it.
-    pub(super) async fn try_decode(
+    pub(super) async fn decode(
         &mut self,
-        record: Record,
-        key: Option<&Bytes>,
-        value: Option<&Bytes>,
-        raw: &[RawHeader],
+        mut record: Record,
+        raw: RawRecord<'_>,
+        policy: &ErrorPolicy,
     ) -> Result<Option<Record>, StageFailure> {
-        let decoded = self.0.decode(record, key, value, raw).await;
-        self.transform(decoded.map_err(failed)?).await
+        let mut attempts = Attempts::new(policy);
+        let mut first = milena_chain::Stage::KeyConverter;
+        loop {
+            attempts.begin();
+            match self.0.decode_from(first, &mut record, raw).await {
+                Ok(()) => break,
+                Err(failure) if attempts.again(&failure).await => first = failure.stage,
+                Err(failure) => return Err(failed(failure)),
+            }
+        }
+        let transformed = self.transform(0, record, &mut attempts).await;
+        transformed.map_err(failed)
     }
 
-    async fn transform(&mut self, record: Record) -> Result<Option<Record>, StageFailure> {
-        if self.0.transforms().is_per_record() {
-            return self.0.apply(record).map_err(failed);
+    async fn transform(
+        &mut self,
+        mut first: usize,
+        mut record: Record,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Option<Record>, milena_chain::StageFailure> {
+        loop {
+            attempts.begin();
+            let transforms = self.0.transforms();
+            let outcome = if transforms.is_per_record() {
+                transforms.apply_from(first, record)
+            } else {
+                let mut outcomes = transforms.apply_batch_from(first, vec![record]).await;
+                outcomes.pop().unwrap_or(Ok(None))
+            };
+            let mut failure = match outcome {
+                Ok(outcome) => return Ok(outcome),
+                Err(failure) => failure,
+            };
+            match failure.given.take() {
+                Some(given) if attempts.again(&failure).await => {
+                    (first, record) = (failure.step, *given);
+                }
+                _ => return Err(failure),
+            }
         }
-        let mut outcomes = self.0.apply_batch(vec![record]).await;
-        outcomes.pop().unwrap_or(Ok(None)).map_err(failed)
+    }
+}
+
+/// The attempts at one record. Each stage has its own count and time, as in Java.
+struct Attempts<'a> {
+    policy: &'a ErrorPolicy,
+    /// The stage that is tried again.
+    at: Option<(milena_chain::Stage, usize)>,
+    count: u32,
+    begun: Instant,
+    /// When the call in hand began, in which the next stage to fail may begin its time.
+    call: Instant,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(policy: &'a ErrorPolicy) -> Self {
+        let now = Instant::now();
+        Self {
+            policy,
+            at: None,
+            count: 0,
+            begun: now,
+            call: now,
+        }
+    }
+
+    /// A call of the chain begins.
+    fn begin(&mut self) {
+        // Without retries no time is needed, and none is asked for.
+        if self.policy.retries() {
+            self.call = Instant::now();
+        }
+    }
+
+    /// Waits before the next attempt of what failed; `false`: it has failed for good.
+    async fn again(&mut self, failure: &milena_chain::StageFailure) -> bool {
+        if !failure.error.is_retriable() || !self.policy.retries() {
+            return false;
+        }
+        let at = Some((failure.stage, failure.step));
+        if self.at != at {
+            (self.at, self.count, self.begun) = (at, 0, self.call);
+        }
+        self.count += 1;
+        self.policy.wait_to_retry(self.count, self.begun).await
     }
 }
 

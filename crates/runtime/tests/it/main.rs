@@ -14,6 +14,7 @@ mod boundaries;
 mod cluster;
 mod distributed;
 mod recording;
+mod retries;
 mod sink;
 mod standalone;
 mod world;

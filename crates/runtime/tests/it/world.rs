@@ -183,6 +183,7 @@ pub(crate) fn registry() -> Arc<Registry> {
     let mut converters = milena_converters::converters();
     converters.push(Arc::new(Plain));
     converters.push(Arc::new(BadConverter));
+    converters.push(Arc::new(crate::retries::Tally));
     let builder = Registry::builder()
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
         .connector(Arc::new(milena_file::FileStreamSinkPlugin))
@@ -191,6 +192,7 @@ pub(crate) fn registry() -> Arc<Registry> {
         .connector(Arc::new(BadPlugin { source: true }))
         .connector(Arc::new(BadPlugin { source: false }))
         .converters(converters)
+        .transforms(crate::retries::transforms())
         .header_converters(vec![Arc::new(Plain)]);
     Arc::new(builder.build())
 }

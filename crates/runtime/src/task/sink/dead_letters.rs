@@ -121,6 +121,19 @@ impl DeadLetters {
         }))
     }
 
+    /// A queue on a producer of a test, with context headers.
+    #[cfg(test)]
+    pub(super) fn on(id: &TaskId, producer: Box<dyn Producer>, metrics: &Arc<TaskMetrics>) -> Self {
+        Self {
+            topic: "dead".into(),
+            with_context: true,
+            id: id.clone(),
+            producer,
+            failed: Arc::default(),
+            metrics: Arc::clone(metrics),
+        }
+    }
+
     /// Sends a record with its failure; it is durable after the next [`Self::flush`].
     pub(super) async fn send(
         &self,

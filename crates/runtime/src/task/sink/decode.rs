@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use milena_api::{ConnectError, RawHeader};
+use milena_chain::RawRecord;
 use milena_data::{Record, SinkOrigin, SinkRecord, Text, TimestampType};
 use milena_kafka::ports::{self, InRecord};
-use tokio::time::Instant;
 
 use super::dead_letters::{DeadLetters, Original};
 use crate::task::{failing::ErrorPolicy, pipeline::Pipeline};
@@ -79,35 +79,27 @@ impl Decoder {
                 value: header.value.clone(),
             })
             .collect();
-        let begun = Instant::now();
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let (key, value) = (consumed.key.as_ref(), consumed.value.as_ref());
-            let failure = match self
-                .pipeline
-                .try_decode(record.clone(), key, value, &raw)
-                .await
-            {
-                Ok(decoded) => return Ok(decoded),
-                Err(failure) => failure,
+        let given = RawRecord {
+            key: consumed.key.as_ref(),
+            value: consumed.value.as_ref(),
+            headers: &raw,
+        };
+        let failure = match self.pipeline.decode(record, given, &self.policy).await {
+            Ok(decoded) => return Ok(decoded),
+            Err(failure) => failure,
+        };
+        // Reporters run also when the record fails the task: the queue gets what killed it.
+        if let Some(dead_letters) = &self.dead_letters {
+            let original = Original {
+                topic,
+                partition,
+                record: consumed,
             };
-            if failure.error.is_retriable() && self.policy.wait_to_retry(attempt, begun).await {
-                continue;
-            }
-            // Reporters run also when the record fails the task: the queue gets what killed it.
-            if let Some(dead_letters) = &self.dead_letters {
-                let original = Original {
-                    topic,
-                    partition,
-                    record: consumed,
-                };
-                dead_letters.send(&original, &failure).await?;
-            }
-            self.policy
-                .judge(&failure, || describe(topic, partition, consumed))?;
-            return Ok(None);
+            dead_letters.send(&original, &failure).await?;
         }
+        self.policy
+            .judge(&failure, || describe(topic, partition, consumed))?;
+        Ok(None)
     }
 }
 

@@ -101,3 +101,7 @@ impl ErrantRecordReporter for Reporter {
         Ok(Box::new(Durable(self.dead_letters.clone())))
     }
 }
+
+#[cfg(test)]
+#[path = "reporter_tests.rs"]
+mod tests;

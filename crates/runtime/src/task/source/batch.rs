@@ -39,6 +39,7 @@ impl Preparation {
             &spec.world.registry,
             &spec.connector_config,
             &spec.world.worker_props,
+            &policy,
         )?;
         let creation = if spec.world.topic_creation && has_rules(&spec.connector_config) {
             let props = crate::task::clients::admin(&spec.world, &spec.id, &spec.connector_config);

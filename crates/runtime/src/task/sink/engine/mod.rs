@@ -141,13 +141,13 @@ impl Engine {
     async fn open(running: Running, task: Box<dyn SinkTask>) -> Result<Self, ConnectError> {
         let spec = &running.spec;
         let (world, id, config) = (&spec.world, &spec.id, &spec.connector_config);
-        let pipeline = Pipeline::new(&world.registry, config, &world.worker_props)?;
         let policy = Arc::new(ErrorPolicy::new(
             config,
             id.clone(),
             Arc::clone(&running.metrics),
             running.stopping.clone(),
         ));
+        let pipeline = Pipeline::new(&world.registry, config, &world.worker_props, &policy)?;
         let dead_letters = DeadLetters::open(world, id, config, &running.metrics)
             .await?
             .map(Arc::new);
