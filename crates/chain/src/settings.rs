@@ -123,9 +123,10 @@ fn predicate_settings(
     let mut config = under_prefix(connector, &prefix);
     let known = list(connector, "predicates").iter().any(|p| p == alias);
     let class = config.remove("type").filter(|_| known).ok_or_else(|| {
-        let cause = ConnectError::config(format!("Unknown configuration '{prefix}type'"));
-        // Java: the constructor wraps the cause and takes its text.
-        ConnectError::connect(cause.to_java_string()).caused_by(cause)
+        // Java looks for the version before the type.
+        let key = format!("{prefix}plugin.version");
+        let cause = ConnectError::config(format!("Unknown configuration '{key}'"));
+        wrapped(wrapped(cause))
     })?;
     config.remove("plugin.version");
     Ok(PredicateSettings {
@@ -134,4 +135,9 @@ fn predicate_settings(
         config,
         negate,
     })
+}
+
+/// Java: the constructor of an exception that is given nothing but a cause takes its text.
+pub(crate) fn wrapped(cause: ConnectError) -> ConnectError {
+    ConnectError::connect(cause.to_java_string()).caused_by(cause)
 }

@@ -8,7 +8,7 @@ use milena_data::Record;
 
 use crate::{
     Observer, Plugins, Raw, Seen, Stage, StageFailure,
-    settings::{StepSettings, step_settings},
+    settings::{StepSettings, step_settings, wrapped},
 };
 
 struct Condition {
@@ -47,7 +47,7 @@ impl TransformChain {
     pub fn new(plugins: &dyn Plugins, connector: &Props) -> Result<Self, ConnectError> {
         let steps = step_settings(connector)?
             .into_iter()
-            .map(|settings| build(plugins, settings))
+            .map(|settings| build(plugins, settings).map_err(wrapped))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             steps,

@@ -166,8 +166,9 @@ fn predicates_decide_and_can_be_negated() {
 fn a_definition_speaks_before_the_transform() {
     let config = props(&[("transforms", "a"), ("transforms.a.type", "Append")]);
     let error = TransformChain::new(&Shelf, &config).unwrap_err();
+    // Wrapped, as Java does with all that goes wrong here.
     assert_eq!(
-        error.message.as_deref(),
+        error.cause.unwrap().message.as_deref(),
         Some("Missing required configuration \"text\" which has no default value.")
     );
 }

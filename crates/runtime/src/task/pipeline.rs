@@ -9,7 +9,7 @@ use milena_api::{
 use milena_chain::{Chain, Encoded, Plugins, RawRecord};
 use milena_config::Props;
 use milena_core::failure::Stage;
-use milena_data::Record;
+use milena_data::{Record, SourceRecord};
 use milena_registry::Registry;
 use tokio::time::Instant;
 
@@ -54,11 +54,12 @@ impl Pipeline {
     /// Transforms and converts a source record. `Ok(None)`: filtered, or skipped by tolerance.
     pub(super) async fn encode(
         &mut self,
-        record: &Record,
+        source: &SourceRecord,
         policy: &ErrorPolicy,
     ) -> Result<Option<(Record, Encoded)>, ConnectError> {
         let mut attempts = Attempts::new(policy);
-        let failure = match self.transform(0, record.clone(), &mut attempts).await {
+        let given = source.record.clone();
+        let failure = match self.transform(0, given, &mut attempts).await {
             Ok(None) => return Ok(None),
             Ok(Some(record)) => {
                 let mut made = Encoded::default();
@@ -74,9 +75,9 @@ impl Pipeline {
             }
             Err(failure) => failure,
         };
-        policy.judge(&failed(failure), || {
-            format!(", where source record is = {}", describe(record))
-        })?;
+        let mut failure = failed(failure);
+        name_source(&mut failure.error, source);
+        policy.judge(&failure, || format!(", where source record is = {source}"))?;
         Ok(None)
     }
 
@@ -188,9 +189,27 @@ fn failed(failure: milena_chain::StageFailure) -> StageFailure {
     }
 }
 
-fn describe(record: &Record) -> String {
-    format!(
-        "topic='{}', kafkaPartition={:?}",
-        record.topic, record.partition
-    )
+/// Puts in what a transform cannot know when it shows a record in an error: where in its source it is from.
+fn name_source(error: &mut ConnectError, source: &SourceRecord) {
+    let unknown = SourceRecord::default().to_string();
+    let known = SourceRecord {
+        record: Record::default(),
+        source_partition: source.source_partition.clone(),
+        source_offset: source.source_offset.clone(),
+    };
+    let known = known.to_string();
+    let head = |text: &str| {
+        text.split_once("ConnectRecord{")
+            .map(|(head, _)| head.to_owned())
+    };
+    let (Some(unknown), Some(known)) = (head(&unknown), head(&known)) else {
+        return;
+    };
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(message) = &mut error.message {
+            *message = message.replace(&unknown, &known);
+        }
+        next = error.cause.as_deref_mut();
+    }
 }

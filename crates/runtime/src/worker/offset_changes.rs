@@ -251,8 +251,9 @@ fn sink_entry(offset: &ConsumerOffset) -> OffsetEntry {
     };
     OffsetEntry {
         partition: Some(map(&[
-            ("kafka_topic", offset.topic.clone().into()),
+            // Java's order, that of its hash map.
             ("kafka_partition", offset.partition.into()),
+            ("kafka_topic", offset.topic.clone().into()),
         ])),
         offset: Some(map(&[("kafka_offset", offset.offset.into())])),
     }

@@ -96,13 +96,10 @@ fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
         Cow::Owned(text.into_bytes())
     };
     let utf16 = |big: bool, rest: &[u8]| -> Cow<'static, [u8]> {
-        let units = rest.chunks(2).map(|pair| {
-            let pair = <[u8; 2]>::try_from(pair).unwrap_or([0xff, 0xfd]);
-            if big {
-                u16::from_be_bytes(pair)
-            } else {
-                u16::from_le_bytes(pair)
-            }
+        let units = rest.chunks(2).map(|pair| match <[u8; 2]>::try_from(pair) {
+            Ok(pair) if big => u16::from_be_bytes(pair),
+            Ok(pair) => u16::from_le_bytes(pair),
+            Err(_) => 0xfffd,
         });
         let text: String = char::decode_utf16(units)
             .map(|c| c.unwrap_or('?'))
@@ -110,6 +107,11 @@ fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
         Cow::Owned(text.into_bytes())
     };
     match bytes {
+        // Marks are looked for in four bytes only.
+        [] | [_] => Cow::Borrowed(bytes),
+        [0, _] | [0, _, _] => utf16(true, bytes),
+        [_, 0] | [_, 0, _] => utf16(false, bytes),
+        [_, _] | [_, _, _] => Cow::Borrowed(bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
         [0, 0, 0xfe, 0xff, rest @ ..] => utf32(true, rest),
         [0xff, 0xfe, 0, 0, rest @ ..] => utf32(false, rest),

@@ -204,7 +204,7 @@ impl Engine<'_> {
         let mut retry_from = None;
         for (index, record) in batch.iter().enumerate() {
             let ticket = self.in_flight.next_ticket();
-            match self.preparation.prepare(&record.record, ticket).await {
+            match self.preparation.prepare(record, ticket).await {
                 Ok(Prepared::Send(prepared)) => {
                     let submission = self.submit(record)?;
                     let sent = Sent {

@@ -7,7 +7,7 @@ use std::{
 
 use milena_api::{ConnectError, TopicPartition};
 use milena_chain::Encoded;
-use milena_data::{Record, SourceRecord, Text};
+use milena_data::{SourceRecord, Text};
 use milena_kafka::ports::{Acked, Header, OutRecord};
 
 use crate::task::{
@@ -60,7 +60,7 @@ impl Preparation {
     /// Transforms, converts, and makes sure of the topic. A retriable error: nothing was done, try again.
     pub(super) async fn prepare(
         &mut self,
-        record: &Record,
+        record: &SourceRecord,
         ticket: u64,
     ) -> Result<Prepared, ConnectError> {
         let Some((record, encoded)) = self.pipeline.encode(record, &self.policy).await? else {
