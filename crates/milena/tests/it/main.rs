@@ -11,6 +11,7 @@ mod bad_input;
 mod canaries;
 mod clients;
 mod cluster;
+mod differential;
 mod exactly_once;
 mod metrics;
 mod modes;

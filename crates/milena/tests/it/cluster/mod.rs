@@ -7,4 +7,4 @@ mod goldens;
 mod internal_topics;
 mod mixed;
 mod three_workers;
-mod world;
+pub(crate) mod world;

@@ -67,7 +67,7 @@ pub(super) fn until(what: &str, holds: impl FnMut() -> bool) {
 }
 
 /// Waits for a value.
-pub(super) fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = value() {
@@ -336,7 +336,7 @@ impl Drop for Worker {
 }
 
 /// One call: the status and the body; `None` when the worker does not answer.
-pub(super) fn rest(method: &str, url: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+pub(crate) fn rest(method: &str, url: &str, body: Option<&Value>) -> Option<(u16, Value)> {
     let address = url.strip_prefix("http://")?;
     let (host, path) = address.split_once('/').unwrap_or((address, ""));
     let mut stream = std::net::TcpStream::connect(host).ok()?;
