@@ -17,6 +17,7 @@ mod sasl;
 mod tls;
 mod txn;
 mod watch;
+mod wire;
 
 pub use broker::{Broker, RunningBroker, StartError};
 pub use config::{BrokerConfig, ListenerConfig, SaslConfig, SaslMechanism, SaslUser, TlsFiles};

@@ -11,13 +11,13 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tracing::{debug, warn};
 
-use crate::{api, broker::Shared, listener::Listener, sasl::TOKEN_BYTES_MAX};
+use crate::{api, broker::Shared, listener::Listener, sasl::TOKEN_BYTES_MAX, wire::Wire};
 
 /// How long a client may take for its TLS handshake.
 const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ async fn open(
 async fn serve(
     shared: &Arc<Shared>,
     listener: &Arc<Listener>,
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl Wire,
     peer: String,
 ) -> io::Result<()> {
     let login = match &listener.realm {
@@ -151,14 +151,14 @@ async fn serve(
         match api::answer(shared, &mut client, bytes).await {
             Ok(Some(answer)) => {
                 // A client that never reads holds its answer no longer than an idle one its connection.
-                // TLS keeps what was written until it is flushed.
-                let written = async {
-                    stream.write_all(&answer).await?;
-                    stream.flush().await
-                };
-                match tokio::time::timeout(idle, written).await {
+                match tokio::time::timeout(idle, stream.send(answer)).await {
                     Ok(written) => written?,
-                    Err(_) => return Ok(()),
+                    Err(_) => {
+                        return Err(io::Error::new(
+                            io::ErrorKind::TimedOut,
+                            format!("the client does not read its answer within {idle:?}"),
+                        ));
+                    }
                 }
                 if client.login.is_refused() {
                     return stream.shutdown().await;

@@ -6,23 +6,29 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FetchResponse, TopicName,
+    BrokerId, FetchRequest, FetchResponse,
     fetch_request::FetchTopic,
-    fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData},
+    fetch_response::{AbortedTransaction, PartitionData},
 };
 use tokio::{sync::Notify, time::Instant};
 use uuid::Uuid;
 
-use super::{Answer, LEADER_EPOCH, RequestError, read, write};
+use super::{
+    Answer, LEADER_EPOCH, RequestError,
+    fetch_answer::{BY_ID, FetchAnswer, Told, ToldTopic},
+    read, write,
+};
 use crate::{
     broker::Shared,
     group::{
         NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH, UNKNOWN_SERVER_ERROR, UNKNOWN_TOPIC_ID,
         UNKNOWN_TOPIC_OR_PARTITION,
     },
-    log::{Isolation, PartitionLog, ReadError, Topic},
+    log::{Bounds, Isolation, PartitionLog, ReadError, Records, Topic},
 };
 
+/// Records of a partition that take no more are copied into the answer: one write is cheaper than three.
+const COPIED_BYTES_MAX: usize = 32 * 1024;
 /// The most that one answer carries, whatever the client asks for.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -57,7 +63,7 @@ pub(super) async fn answer(
     let response = shared
         .fetch_sessions
         .finish(&session, &request, version, response);
-    write(&response, version)
+    response.write(version)
 }
 
 struct Wanted {
@@ -68,7 +74,7 @@ struct Wanted {
 
 impl Wanted {
     fn new(shared: &Arc<Shared>, request: &FetchRequest, version: i16) -> Self {
-        let by_id = version >= 13;
+        let by_id = version >= BY_ID;
         let mut keys = Vec::new();
         let mut topics = Vec::with_capacity(request.topics.len());
         let mut known: HashMap<String, Arc<Topic>> = HashMap::new();
@@ -99,7 +105,7 @@ impl Wanted {
     }
 
     /// One look at all partitions: the answer, its bytes, and whether a partition failed.
-    fn read(&self, request: &FetchRequest, version: i16) -> (FetchResponse, usize, bool) {
+    fn read(&self, request: &FetchRequest, version: i16) -> (FetchAnswer, usize, bool) {
         let isolation = match request.isolation_level {
             1 => Isolation::ReadCommitted,
             _ => Isolation::ReadUncommitted,
@@ -108,14 +114,14 @@ impl Wanted {
             .unwrap_or(0)
             .min(ANSWER_BYTES_MAX);
         let (mut total, mut failed) = (0, false);
-        let mut responses = Vec::with_capacity(self.topics.len());
+        let mut topics = Vec::with_capacity(self.topics.len());
         for (wanted, topic) in &self.topics {
             let mut partitions = Vec::with_capacity(wanted.partitions.len());
             for partition in &wanted.partitions {
                 let log = topic
                     .as_ref()
                     .and_then(|topic| topic.partition(partition.partition));
-                let data = match log {
+                let mut told = match log {
                     Some(_) if partition.current_leader_epoch > LEADER_EPOCH => {
                         empty(UNKNOWN_LEADER_EPOCH)
                     }
@@ -126,45 +132,56 @@ impl Wanted {
                         one(log, partition.fetch_offset, max, isolation, total == 0)
                     }
                     None if self.by_id && topic.is_none() => empty(UNKNOWN_TOPIC_ID),
-                    None => empty(UNKNOWN_TOPIC_OR_PARTITION)
-                        .with_aborted_transactions(Some(Vec::new())),
+                    None => {
+                        let mut told = empty(UNKNOWN_TOPIC_OR_PARTITION);
+                        told.data.aborted_transactions = Some(Vec::new());
+                        told
+                    }
                 };
-                let size = data.records.as_ref().map_or(0, Bytes::len);
+                let size = told.records.len();
                 total += size;
                 left = left.saturating_sub(size);
-                failed |= data.error_code != NONE;
-                let data = if version < 5 {
-                    data.with_log_start_offset(-1)
-                } else {
-                    data
-                };
-                partitions.push(data.with_partition_index(partition.partition));
+                failed |= told.data.error_code != NONE;
+                if version < 5 {
+                    told.data.log_start_offset = -1;
+                }
+                told.data.partition_index = partition.partition;
+                partitions.push(told);
             }
-            let mut response = FetchableTopicResponse::default().with_partitions(partitions);
-            if self.by_id {
-                response = response.with_topic_id(wanted.topic_id);
-            } else {
-                response = response.with_topic(TopicName(wanted.topic.0.clone()));
-            }
-            responses.push(response);
+            topics.push(ToldTopic {
+                name: wanted.topic.clone(),
+                id: wanted.topic_id,
+                partitions,
+            });
         }
-        (
-            FetchResponse::default().with_responses(responses),
-            total,
-            failed,
-        )
+        let answer = FetchAnswer {
+            session_id: 0,
+            topics,
+        };
+        (answer, total, failed)
     }
 }
 
-fn empty(error: i16) -> PartitionData {
-    PartitionData::default()
+fn empty(error: i16) -> Told {
+    let data = PartitionData::default()
         .with_error_code(error)
         .with_high_watermark(-1)
         .with_last_stable_offset(-1)
         .with_log_start_offset(-1)
         .with_preferred_read_replica(BrokerId(-1))
-        .with_aborted_transactions(None)
-        .with_records(Some(Bytes::new()))
+        .with_aborted_transactions(None);
+    Told {
+        data,
+        records: Records::default(),
+    }
+}
+
+fn bounded(bounds: Bounds) -> Told {
+    let mut told = empty(NONE);
+    told.data.high_watermark = bounds.high_watermark;
+    told.data.last_stable_offset = bounds.last_stable_offset;
+    told.data.log_start_offset = bounds.log_start_offset;
+    told
 }
 
 fn one(
@@ -173,31 +190,25 @@ fn one(
     max: usize,
     isolation: Isolation,
     always_one: bool,
-) -> PartitionData {
+) -> Told {
     if max == 0 && !always_one {
         // The answer is full: the bounds alone.
-        return match log.bounds() {
-            Ok(bounds) => empty(NONE)
-                .with_high_watermark(bounds.high_watermark)
-                .with_last_stable_offset(bounds.last_stable_offset)
-                .with_log_start_offset(bounds.log_start_offset),
-            Err(_) => empty(UNKNOWN_SERVER_ERROR),
-        };
+        return log
+            .bounds()
+            .map_or_else(|_| empty(UNKNOWN_SERVER_ERROR), bounded);
     }
-    match log.read(offset, max, isolation, always_one) {
-        Ok(slice) => {
-            let aborted = slice.aborted.iter().map(|txn| {
+    match log.find(offset, max, isolation, always_one, COPIED_BYTES_MAX) {
+        Ok(found) => {
+            let aborted = found.aborted.iter().map(|txn| {
                 AbortedTransaction::default()
                     .with_producer_id(txn.producer_id.into())
                     .with_first_offset(txn.first_offset)
             });
             let aborted = (isolation == Isolation::ReadCommitted).then(|| aborted.collect());
-            empty(NONE)
-                .with_high_watermark(slice.high_watermark)
-                .with_last_stable_offset(slice.last_stable_offset)
-                .with_log_start_offset(slice.log_start_offset)
-                .with_aborted_transactions(aborted)
-                .with_records(Some(slice.bytes))
+            let mut told = bounded(found.bounds);
+            told.data.aborted_transactions = aborted;
+            told.records = found.records;
+            told
         }
         Err(ReadError::OffsetOutOfRange { .. }) => empty(OFFSET_OUT_OF_RANGE),
         Err(ReadError::Io(error)) => {

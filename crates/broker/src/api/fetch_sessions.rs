@@ -13,14 +13,14 @@ use std::{
 use kafka_protocol::{
     indexmap::IndexMap,
     messages::{
-        FetchRequest, FetchResponse, TopicName,
+        FetchRequest, TopicName,
         fetch_request::{FetchPartition, FetchTopic},
-        fetch_response::FetchableTopicResponse,
     },
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::fetch_answer::{FetchAnswer, ToldTopic};
 use crate::group::{
     FETCH_SESSION_ID_NOT_FOUND, FETCH_SESSION_TOPIC_ID_ERROR, INVALID_FETCH_SESSION_EPOCH, NONE,
 };
@@ -118,28 +118,28 @@ impl FetchSessions {
         context: &Context,
         request: &FetchRequest,
         version: i16,
-        response: FetchResponse,
-    ) -> FetchResponse {
+        mut response: FetchAnswer,
+    ) -> FetchAnswer {
         match context {
             Context::Sessionless => response,
             Context::Opens => {
-                let id = self.open(request, version, &response);
-                response.with_session_id(id)
+                response.session_id = self.open(request, version, &response);
+                response
             }
             Context::Continues(id) => {
                 let mut sessions = self.lock();
                 // It may have given way meanwhile: the client hears at its next request.
-                match sessions.get_mut(id) {
-                    Some(session) => session.tell(response),
-                    None => response,
+                if let Some(session) = sessions.get_mut(id) {
+                    session.tell(&mut response);
                 }
-                .with_session_id(*id)
+                response.session_id = *id;
+                response
             }
         }
     }
 
     /// The id of a new session; 0: there is no room.
-    fn open(&self, request: &FetchRequest, version: i16, response: &FetchResponse) -> i32 {
+    fn open(&self, request: &FetchRequest, version: i16, response: &FetchAnswer) -> i32 {
         let by_id = version >= 13;
         let now = Instant::now();
         let mut session = Session {
@@ -149,8 +149,9 @@ impl FetchSessions {
             used: now,
         };
         session.update(request);
-        for topic in &response.responses {
-            for data in &topic.partitions {
+        for topic in &response.topics {
+            for told in &topic.partitions {
+                let data = &told.data;
                 let key = (topic_of(by_id, topic), data.partition_index);
                 if let Some(known) = session.partitions.get_mut(&key) {
                     known.told(data.error_code, data.high_watermark, data.log_start_offset);
@@ -234,16 +235,17 @@ impl Session {
 
     /// Leaves out what says nothing new. Who was given records goes to the end of the line, so that an answer
     /// that is always full starves nobody.
-    fn tell(&mut self, mut response: FetchResponse) -> FetchResponse {
+    fn tell(&mut self, response: &mut FetchAnswer) {
         let mut served = Vec::new();
-        for topic in &mut response.responses {
+        for topic in &mut response.topics {
             let name = topic_of(self.by_id, topic);
-            topic.partitions.retain(|data| {
+            topic.partitions.retain(|told| {
+                let data = &told.data;
                 let key = (name.clone(), data.partition_index);
                 let Some(known) = self.partitions.get_mut(&key) else {
                     return true;
                 };
-                let has_records = data.records.as_ref().is_some_and(|bytes| !bytes.is_empty());
+                let has_records = !told.records.is_empty();
                 if has_records {
                     served.push(key);
                 }
@@ -251,9 +253,7 @@ impl Session {
                     || has_records
             });
         }
-        response
-            .responses
-            .retain(|topic| !topic.partitions.is_empty());
+        response.topics.retain(|topic| !topic.partitions.is_empty());
         if served.len() < self.partitions.len() {
             let mut line: IndexMap<_, _> = std::mem::take(&mut self.partitions);
             let served: Vec<_> = served
@@ -272,7 +272,6 @@ impl Session {
             first.extend(rest);
             self.partitions = first;
         }
-        response
     }
 }
 
@@ -289,10 +288,10 @@ impl Partition {
     }
 }
 
-fn topic_of(by_id: bool, topic: &FetchableTopicResponse) -> Topic {
+fn topic_of(by_id: bool, topic: &ToldTopic) -> Topic {
     if by_id {
-        Topic::Id(topic.topic_id)
+        Topic::Id(topic.id)
     } else {
-        Topic::Name(topic.topic.clone())
+        Topic::Name(topic.name.clone())
     }
 }

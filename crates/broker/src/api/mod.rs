@@ -21,6 +21,7 @@ mod describe_topic_partitions;
 mod elect_leaders;
 mod end_txn;
 mod fetch;
+mod fetch_answer;
 mod fetch_sessions;
 mod find_coordinator;
 mod heartbeat;
@@ -53,6 +54,7 @@ use crate::{
     broker::Shared,
     group::{INVALID_PRODUCER_EPOCH, PRODUCER_FENCED},
     listener::Listener,
+    log::FileSlice,
     sasl::SaslError,
 };
 
@@ -151,10 +153,17 @@ fn fenced(error: i16, known: bool) -> i16 {
 /// Room for the length and the header of a response: 4 bytes each, and one for no tagged fields.
 const PREFIX_BYTES: usize = 9;
 
+/// A frame to be written: bytes, then parts of files, each with the bytes behind it.
+pub(crate) struct Reply {
+    pub(crate) head: BytesMut,
+    pub(crate) rest: Vec<(FileSlice, Bytes)>,
+}
+
 /// A response waiting for its header.
 pub(super) enum Answer {
-    /// The encoded body behind [`PREFIX_BYTES`] that are free.
-    Body(BytesMut),
+    /// The encoded body behind [`PREFIX_BYTES`] that are free, and what follows: parts of files, each with the
+    /// bytes behind it.
+    Body(BytesMut, Vec<(FileSlice, Bytes)>),
     /// The client wants none (produce with acks=0).
     None,
 }
@@ -170,7 +179,7 @@ pub(super) fn write<T: Encodable>(response: &T, version: i16) -> Result<Answer, 
     response
         .encode(&mut body, version)
         .map_err(|error| RequestError::Encode(error.to_string()))?;
-    Ok(Answer::Body(body))
+    Ok(Answer::Body(body, Vec::new()))
 }
 
 pub(super) fn text(text: &str) -> StrBytes {
@@ -182,9 +191,10 @@ pub(crate) async fn answer(
     shared: &Arc<Shared>,
     client: &mut Client,
     mut frame: Bytes,
-) -> Result<Option<BytesMut>, RequestError> {
+) -> Result<Option<Reply>, RequestError> {
     if let Some(answer) = sasl::bare(client, &frame) {
-        return answer.map(Some);
+        let rest = Vec::new();
+        return answer.map(|head| Some(Reply { head, rest }));
     }
     let number = frame
         .get(..2)
@@ -207,10 +217,8 @@ pub(crate) async fn answer(
             .and_then(|b| b.try_into().ok())
             .map(i32::from_be_bytes)
             .unwrap_or(0);
-        let Answer::Body(body) = write(&api_versions::refused(), 0)? else {
-            return Ok(None);
-        };
-        return frame_of(key, 0, correlation, body).map(Some);
+        let refused = write(&api_versions::refused(), 0)?;
+        return frame_of(key, 0, correlation, refused);
     }
     let offered = OFFERED.iter().find(|(offered, _, _)| *offered == key);
     if !offered.is_some_and(|(_, min, max)| (*min..=*max).contains(&asked)) {
@@ -231,18 +239,18 @@ pub(crate) async fn answer(
                 }
                 other => other,
             });
-    match answered? {
-        Answer::Body(body) => frame_of(key, version, header.correlation_id, body).map(Some),
-        Answer::None => Ok(None),
-    }
+    frame_of(key, version, header.correlation_id, answered?)
 }
 
 fn frame_of(
     key: ApiKey,
     version: i16,
     correlation: i32,
-    mut body: BytesMut,
-) -> Result<BytesMut, RequestError> {
+    answer: Answer,
+) -> Result<Option<Reply>, RequestError> {
+    let Answer::Body(mut body, rest) = answer else {
+        return Ok(None);
+    };
     let mut head = BytesMut::with_capacity(PREFIX_BYTES);
     let header = ResponseHeader::default().with_correlation_id(correlation);
     header
@@ -251,14 +259,15 @@ fn frame_of(
     // What the header does not need of the room before the body is left out.
     let unused = PREFIX_BYTES.checked_sub(4 + head.len());
     body.advance(unused.ok_or_else(|| RequestError::Encode("a long header".to_owned()))?);
-    let length =
-        i32::try_from(body.len() - 4).map_err(|_| RequestError::Encode("too long".to_owned()))?;
-    let (size, rest) = body.split_at_mut(4);
+    let pieces = rest.iter().map(|(slice, after)| slice.len + after.len());
+    let length = body.len() - 4 + pieces.sum::<usize>();
+    let length = i32::try_from(length).map_err(|_| RequestError::Encode("too long".to_owned()))?;
+    let (size, after) = body.split_at_mut(4);
     size.copy_from_slice(&length.to_be_bytes());
-    if let Some(place) = rest.get_mut(..head.len()) {
+    if let Some(place) = after.get_mut(..head.len()) {
         place.copy_from_slice(&head);
     }
-    Ok(body)
+    Ok(Some(Reply { head: body, rest }))
 }
 
 async fn dispatch(

@@ -59,4 +59,5 @@ pub use data_dir::OpenError;
 pub use maintain::MaintenanceReport;
 pub use partition::{DeleteRecordsError, OpenTransaction, PartitionLog, ProducerSummary};
 pub use read::{AbortedTransaction, Bounds, Isolation, ReadError, ReadSlice, TimestampedOffset};
+pub(crate) use read::{FileSlice, Records};
 pub use store::{LogStore, StoreError, StoreOptions, Topic, valid_topic_name};

@@ -14,8 +14,11 @@ use bytes::Bytes;
 use super::append::{AppendError, AppendOrigin, Appended};
 use super::files::{BufferPool, FilePool, lock};
 use super::prepare::Prepared;
-use super::read::{AbortedTransaction, Bounds, Isolation, ReadError, ReadSlice, TimestampedOffset};
-use super::reading::Checked;
+use super::read::{
+    AbortedTransaction, Bounds, FoundSlice, Isolation, ReadError, ReadSlice, Records,
+    TimestampedOffset,
+};
+use super::reading::{Checked, ReadLimits};
 use super::recovery::Marker;
 use super::state::{LogState, elapsed, sync_segments};
 use super::{LogConfig, MarkerKind};
@@ -248,23 +251,54 @@ impl PartitionLog {
         isolation: Isolation,
         always_one: bool,
     ) -> Result<ReadSlice, ReadError> {
+        let found = self.find(offset, max_bytes, isolation, always_one, usize::MAX)?;
+        let bytes = match found.records {
+            Records::Memory(bytes) => bytes,
+            Records::File(_) => Bytes::new(),
+        };
+        Ok(slice(found.bounds, bytes, found.aborted))
+    }
+
+    /// As [`Self::read`], but batches that take more than `memory_max` bytes are found in their file
+    /// and left there.
+    pub(crate) fn find(
+        &self,
+        offset: i64,
+        max_bytes: usize,
+        isolation: Isolation,
+        always_one: bool,
+        memory_max: usize,
+    ) -> Result<FoundSlice, ReadError> {
         let interval = self.config().index_interval_bytes;
         for _ in 0..READ_ROUNDS_MAX {
             let (plan, bounds) = self.with_state(|state| {
                 let plan = state.plan_read(offset, isolation)?;
                 Ok::<_, ReadError>((plan, state.bounds()))
             })??;
-            let Some(plan) = plan else {
-                return Ok(slice(bounds, Bytes::new(), Vec::new()));
+            let nothing = FoundSlice {
+                records: Records::default(),
+                bounds,
+                aborted: Vec::new(),
             };
-            let found = plan.read(max_bytes, always_one, interval, &self.shared.buffers);
+            let Some(plan) = plan else {
+                return Ok(nothing);
+            };
+            let limits = ReadLimits {
+                max_bytes,
+                always_one,
+                memory_max,
+            };
+            let found = plan.read(limits, interval, &self.shared.buffers);
             let checked = self.with_state(|state| state.check_read(&plan, found, isolation))?;
             match checked? {
                 Checked::Stale => {}
-                Checked::Nothing => return Ok(slice(bounds, Bytes::new(), Vec::new())),
+                Checked::Nothing => return Ok(nothing),
                 Checked::Found(found, aborted) => {
-                    let len = found.len;
-                    return Ok(slice(bounds, found.buffer.into_bytes(len), aborted));
+                    return Ok(FoundSlice {
+                        records: found.records,
+                        bounds,
+                        aborted,
+                    });
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! What a read is asked and answers.
 
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -31,6 +33,55 @@ pub struct AbortedTransaction {
     pub producer_id: i64,
     /// Offset of its first record in the transaction.
     pub first_offset: i64,
+}
+
+/// Whole batches that were found in a segment and not read.
+#[derive(Debug, Clone)]
+pub(crate) struct FileSlice {
+    /// Stays readable when the segment is replaced or removed.
+    pub(crate) file: Arc<File>,
+    /// Where the first batch starts.
+    pub(crate) position: u64,
+    /// Never zero.
+    pub(crate) len: usize,
+}
+
+/// Where the batches are.
+#[derive(Debug, Clone)]
+pub(crate) enum Records {
+    /// Read already: too little to be worth another way. Empty at the end.
+    Memory(Bytes),
+    /// In their file, from which they go to the socket without passing through this process.
+    File(FileSlice),
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self::Memory(Bytes::new())
+    }
+}
+
+impl Records {
+    /// Their length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Memory(bytes) => bytes.len(),
+            Self::File(slice) => slice.len,
+        }
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a search for batches found; as [`ReadSlice`].
+#[derive(Debug, Clone)]
+pub(crate) struct FoundSlice {
+    pub(crate) records: Records,
+    pub(crate) bounds: Bounds,
+    pub(crate) aborted: Vec<AbortedTransaction>,
 }
 
 /// What a read found.

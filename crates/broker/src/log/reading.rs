@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::batch::{BatchHeader, HEADER_LEN};
-use super::files::{Buffer, BufferPool};
-use super::read::{AbortedTransaction, Isolation, ReadError};
-use super::segment::{Segment, locate};
+use super::files::BufferPool;
+use super::read::{AbortedTransaction, FileSlice, Isolation, ReadError, Records};
+use super::segment::{HeaderWalk, Segment, locate};
 use super::state::LogState;
 
 /// Readers of a partition whose next position is remembered.
@@ -92,10 +92,19 @@ pub(super) enum Checked {
     Found(Found, Vec<AbortedTransaction>),
 }
 
-/// Bytes read: how many whole batches take, and the offset after them.
+/// How much may be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadLimits {
+    pub(super) max_bytes: usize,
+    /// The first batch comes whatever its size.
+    pub(super) always_one: bool,
+    /// From here on batches are only found, and left in their file.
+    pub(super) memory_max: usize,
+}
+
+/// Whole batches, and the offset after them.
 pub(super) struct Found {
-    pub(super) buffer: Buffer,
-    pub(super) len: usize,
+    pub(super) records: Records,
     next_offset: i64,
     position: u64,
 }
@@ -170,7 +179,7 @@ impl LogState {
             Cursor {
                 offset: found.next_offset,
                 segment: plan.segment.info.base,
-                position: found.position + found.len as u64,
+                position: found.position + found.records.len() as u64,
             },
         );
         let aborted = match isolation {
@@ -217,11 +226,10 @@ impl LogState {
 }
 
 impl ReadPlan {
-    /// Reads whole batches, at most `max_bytes` (but one in any case with `always_one`).
+    /// Reads or finds whole batches.
     pub(super) fn read(
         &self,
-        max_bytes: usize,
-        always_one: bool,
+        limits: ReadLimits,
         interval: u32,
         pool: &Arc<BufferPool>,
     ) -> io::Result<Option<Found>> {
@@ -231,20 +239,30 @@ impl ReadPlan {
         if available < HEADER_LEN {
             return Err(damaged("position lies behind the segment"));
         }
+        if limits.max_bytes.min(available) > limits.memory_max {
+            return self.find(limits, position);
+        }
         // Even if nothing fits, the first header is needed to know.
-        let want = max_bytes.clamp(HEADER_LEN, available);
+        let want = limits.max_bytes.clamp(HEADER_LEN, available);
         let mut buffer = pool.take(want);
         self.file.read_exact_at(buffer.as_mut(), position)?;
         let first = BatchHeader::parse(buffer.as_slice()).map_err(damaged)?;
         if first.base_offset >= self.upper {
             return Ok(None);
         }
-        if first.size() > max_bytes {
-            if !always_one {
+        if first.size() > limits.max_bytes {
+            if !limits.always_one {
                 return Ok(None);
             }
             if first.size() > available {
                 return Err(damaged("batch reaches behind the segment"));
+            }
+            if first.size() > limits.memory_max {
+                return Ok(Some(self.found(
+                    position,
+                    first.size(),
+                    first.next_offset(),
+                )));
             }
             if first.size() > buffer.as_slice().len() {
                 buffer = pool.take(first.size());
@@ -253,11 +271,47 @@ impl ReadPlan {
         }
         let (len, next_offset) = whole_batches(buffer.as_slice(), &first, self.upper);
         Ok(Some(Found {
-            buffer,
-            len,
+            records: Records::Memory(buffer.into_bytes(len)),
             next_offset,
             position,
         }))
+    }
+
+    /// Finds whole batches by their headers alone.
+    fn find(&self, limits: ReadLimits, position: u64) -> io::Result<Option<Found>> {
+        let (mut len, mut next_offset) = (0, self.offset);
+        let mut walk = HeaderWalk::new(&self.file, position, self.segment.info.size);
+        loop {
+            let header = match walk.next() {
+                Ok(Some((_, header))) => header,
+                // What is whole before the damage is read; the next read tells of it.
+                Err(error) if len == 0 => return Err(error),
+                Ok(None) | Err(_) => break,
+            };
+            let first = len == 0;
+            let fits = len + header.size() <= limits.max_bytes || first && limits.always_one;
+            if header.base_offset >= self.upper || !fits {
+                break;
+            }
+            len += header.size();
+            next_offset = header.next_offset();
+            if len >= limits.max_bytes {
+                break;
+            }
+        }
+        Ok((len > 0).then(|| self.found(position, len, next_offset)))
+    }
+
+    fn found(&self, position: u64, len: usize, next_offset: i64) -> Found {
+        Found {
+            records: Records::File(FileSlice {
+                file: Arc::clone(&self.file),
+                position,
+                len,
+            }),
+            next_offset,
+            position,
+        }
     }
 
     fn position(&self, interval: u32) -> io::Result<u64> {

@@ -183,10 +183,14 @@ pub(super) struct HeaderWalk<'a> {
     end: u64,
     window: Vec<u8>,
     window_at: u64,
+    /// How much is read next.
+    stride: usize,
 }
 
-/// Bytes read at a time: several headers when batches are small, little waste when they are large.
+/// Bytes read at first, and the size from which a batch is skipped and only its header read.
 const WALK_WINDOW: usize = 4096;
+/// Bytes read at a time, at most, where batches are small.
+const WALK_WINDOW_MAX: usize = 64 << 10;
 
 impl<'a> HeaderWalk<'a> {
     pub(super) fn new(file: &'a File, from: u64, end: u64) -> HeaderWalk<'a> {
@@ -196,6 +200,7 @@ impl<'a> HeaderWalk<'a> {
             end,
             window: Vec::new(),
             window_at: from,
+            stride: WALK_WINDOW,
         }
     }
 
@@ -206,7 +211,8 @@ impl<'a> HeaderWalk<'a> {
         }
         let at = (self.next - self.window_at) as usize;
         if at + HEADER_LEN > self.window.len() {
-            let len = (self.end - self.next).min(WALK_WINDOW as u64) as usize;
+            let len = (self.end - self.next).min(self.stride as u64) as usize;
+            self.stride = (self.stride.max(WALK_WINDOW) * 2).min(WALK_WINDOW_MAX);
             self.window.resize(len, 0);
             self.window_at = self.next;
             self.file.read_exact_at(&mut self.window, self.next)?;
@@ -214,6 +220,9 @@ impl<'a> HeaderWalk<'a> {
         let at = (self.next - self.window_at) as usize;
         let header = BatchHeader::parse(self.window.get(at..).unwrap_or_default())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if header.size() >= WALK_WINDOW {
+            self.stride = HEADER_LEN;
+        }
         let position = self.next;
         self.next += header.size() as u64;
         if self.next > self.end {
