@@ -89,7 +89,7 @@ impl Phase {
 }
 
 /// The state of one transactional id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transaction {
     pub(crate) producer_id: i64,
     pub(crate) epoch: i16,
@@ -102,6 +102,8 @@ pub(crate) struct Transaction {
     pub(crate) started_ms: i64,
     /// The producer id before the last, which ran out of epochs, so that a retry is recognised; or -1.
     pub(crate) former_id: i64,
+    /// The producer id to go on with, at epoch 0, once the end that used up the last epoch is complete; or -1.
+    pub(crate) successor_id: i64,
 }
 
 impl Transaction {
@@ -225,6 +227,7 @@ impl Transactions {
                 updated_ms: now,
                 started_ms: -1,
                 former_id: -1,
+                successor_id: -1,
             };
             save(&shared.store, &id, &txn)?;
             let answer = (txn.producer_id, txn.epoch);
@@ -253,7 +256,7 @@ impl Transactions {
         if next.phase == Phase::Ongoing {
             // The zombie's epoch is fenced by the marker, the new instance gets one more.
             next.epoch += 1;
-            let aborted = finish(shared, &id, &mut next, MarkerKind::Abort, None);
+            let aborted = finish(shared, &id, &mut next, MarkerKind::Abort);
             if aborted.is_err() && next.phase.is_decided() {
                 *txn = next;
                 return Err(TxnError(CONCURRENT_TRANSACTIONS));
@@ -264,6 +267,7 @@ impl Transactions {
             next.producer_id = lock(&self.ids).take().map_err(|error| storage(&error))?;
             next.epoch = 0;
             next.last_epoch = -1;
+            next.former_id = -1;
         } else {
             next.last_epoch = if init.producer_id >= 0 {
                 init.epoch

@@ -12,7 +12,7 @@ use crate::{
     clock::now_ms,
     group::{
         CONCURRENT_TRANSACTIONS, INVALID_PRODUCER_ID_MAPPING, INVALID_TXN_STATE, OFFSETS_TOPIC,
-        PRODUCER_FENCED, UNKNOWN_SERVER_ERROR,
+        PRODUCER_FENCED,
     },
     log::MarkerKind,
 };
@@ -44,7 +44,7 @@ impl Transactions {
             _ => return Err(TxnError(INVALID_TXN_STATE)),
         }
         let mut next = txn.clone();
-        let finished = finish(shared, id, &mut next, kind, None);
+        let finished = finish(shared, id, &mut next, kind);
         if finished.is_ok() || next.phase.is_decided() {
             // What was decided stays so, even where a marker could not be written.
             *txn = next;
@@ -97,13 +97,11 @@ impl Transactions {
         }
         next.epoch += 1;
         next.last_epoch = -1;
-        let successor = if next.epoch >= EPOCH_LAST {
+        if next.epoch >= EPOCH_LAST {
             let fresh = lock(&self.ids).take();
-            Some(fresh.map_err(|error| storage(&error))?)
-        } else {
-            None
-        };
-        let finished = finish(shared, id, &mut next, kind, successor);
+            next.successor_id = fresh.map_err(|error| storage(&error))?;
+        }
+        let finished = finish(shared, id, &mut next, kind);
         if finished.is_ok() || next.phase.is_decided() {
             *txn = next;
         }
@@ -127,7 +125,7 @@ impl Transactions {
                 Phase::PrepareAbort => MarkerKind::Abort,
                 _ => continue,
             };
-            if finish(shared, &id, &mut txn, kind, None).is_ok() {
+            if finish(shared, &id, &mut txn, kind).is_ok() {
                 info!(
                     transactional_id = id,
                     "completed a transaction that was decided before"
@@ -154,7 +152,7 @@ impl Transactions {
             }
             let mut next = txn.clone();
             next.epoch += 1;
-            let finished = finish(shared, &id, &mut next, MarkerKind::Abort, None);
+            let finished = finish(shared, &id, &mut next, MarkerKind::Abort);
             if finished.is_err() && next.phase.is_decided() {
                 *txn = next;
             } else if finished.is_ok() {
@@ -169,14 +167,13 @@ impl Transactions {
     }
 }
 
-/// The two phases: the decision is durable before any marker, the end after all. `successor`: the id that the
-/// producer goes on with, at epoch 0.
+/// The two phases: the decision is durable before any marker, the end after all. A decision whose marker cannot be
+/// written stands, and is completed later: the client is told to ask again.
 pub(super) fn finish(
     shared: &Shared,
     id: &str,
     txn: &mut Transaction,
     kind: MarkerKind,
-    successor: Option<i64>,
 ) -> Result<(), TxnError> {
     let (prepare, complete) = match kind {
         MarkerKind::Commit => (Phase::PrepareCommit, Phase::CompleteCommit),
@@ -200,7 +197,7 @@ pub(super) fn finish(
         let marked = log.append_marker(txn.producer_id, txn.epoch, kind, 0, now_ms());
         if let Err(error) = marked {
             error!(transactional_id = id, topic = topic.name(), partition = number, %error, "no marker");
-            return Err(TxnError(UNKNOWN_SERVER_ERROR));
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
         }
         if topic.name() == OFFSETS_TOPIC {
             shared.groups.end_transaction(txn.producer_id, kind);
@@ -210,11 +207,12 @@ pub(super) fn finish(
     let mut done = txn.clone();
     done.phase = complete;
     done.partitions.clear();
-    if let Some(id) = successor {
-        (done.former_id, done.producer_id, done.epoch) = (done.producer_id, id, 0);
+    if done.successor_id >= 0 {
+        (done.former_id, done.producer_id) = (done.producer_id, done.successor_id);
+        (done.successor_id, done.epoch) = (-1, 0);
     }
     done.updated_ms = now_ms();
-    save(&shared.store, id, &done)?;
+    save(&shared.store, id, &done).map_err(|_| TxnError(CONCURRENT_TRANSACTIONS))?;
     *txn = done;
     Ok(())
 }

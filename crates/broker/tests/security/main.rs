@@ -12,14 +12,18 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        ApiKey, MetadataRequest, MetadataResponse, RequestHeader, ResponseHeader,
-        SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
-        SaslHandshakeResponse,
+        ApiKey, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse, ProduceRequest,
+        ProduceResponse, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
+        SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse, TopicName,
+        fetch_request::{FetchPartition, FetchTopic},
+        metadata_request::MetadataRequestTopic,
+        produce_request::{PartitionProduceData, TopicProduceData},
     },
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
 use milena_broker::{
     Broker, BrokerConfig, RunningBroker, SaslConfig, SaslMechanism, SaslUser, StartError, TlsFiles,
+    log::BatchBuilder,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -252,6 +256,65 @@ async fn a_tls_listener_speaks_tls_and_survives_plaintext() {
         .unwrap();
     let connector = certificates.connector(false);
     assert!(over_tls(&connector, &broker.bootstrap()).await.is_some());
+    broker.shutdown().await;
+}
+
+/// Records that are not copied without TLS pass through it here, in parts.
+#[tokio::test]
+async fn large_answers_come_whole_over_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificates = Certificates::new();
+    let mut config = config(&dir);
+    config.listeners[0].tls = Some(certificates.files(false));
+    let broker = Broker::start(config).await.unwrap();
+    let stream = TcpStream::connect(broker.bootstrap()).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connector = certificates.connector(false);
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let topic = TopicName(StrBytes::from_static_str("t"));
+    let asked = MetadataRequestTopic::default().with_name(Some(topic.clone()));
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![asked]))
+        .with_allow_auto_topic_creation(true);
+    let _: MetadataResponse = call(&mut stream, ApiKey::Metadata, 9, &request)
+        .await
+        .unwrap();
+    for byte in b"abc" {
+        let mut batch = BatchBuilder::new(1);
+        batch.push(None, Some(&vec![*byte; 300_000]));
+        let data = PartitionProduceData::default().with_records(Some(batch.finish()));
+        let data = TopicProduceData::default()
+            .with_name(topic.clone())
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_topic_data(vec![data]);
+        let answer: ProduceResponse = call(&mut stream, ApiKey::Produce, 9, &request)
+            .await
+            .unwrap();
+        assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+    }
+    let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let asked = FetchTopic::default()
+        .with_topic(topic)
+        .with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_max_bytes(1 << 20)
+        .with_session_epoch(-1)
+        .with_topics(vec![asked]);
+    let answer: FetchResponse = call(&mut stream, ApiKey::Fetch, 12, &request)
+        .await
+        .unwrap();
+    let records = answer.responses[0].partitions[0].records.clone().unwrap();
+    for byte in b"abc" {
+        let run = [*byte; 300_000];
+        assert!(
+            records
+                .windows(run.len())
+                .any(|part| part[0] == *byte && part == run)
+        );
+    }
+    assert!(metadata(&mut stream).await.is_some());
     broker.shutdown().await;
 }
 

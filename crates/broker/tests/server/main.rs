@@ -8,6 +8,8 @@
 )]
 
 mod client;
+mod endings;
+mod fetching;
 mod groups;
 mod hostile;
 mod parity;

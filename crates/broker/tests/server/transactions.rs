@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// The end of what readers of committed records see.
-    async fn stable_end(&mut self, topic: &str) -> i64 {
+    pub(crate) async fn stable_end(&mut self, topic: &str) -> i64 {
         let partition = ListOffsetsPartition::default().with_timestamp(-1);
         let topic = ListOffsetsTopic::default()
             .with_name(text(topic).into())
