@@ -87,6 +87,15 @@ impl WallClock {
     }
 }
 
+impl Add<Duration> for WallClock {
+    type Output = Self;
+
+    /// Saturates.
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+}
+
 /// The earlier of two optional deadlines.
 #[must_use]
 pub fn earliest(a: Option<Deadline>, b: Option<Deadline>) -> Option<Deadline> {

@@ -45,6 +45,7 @@ pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
         ("scheduled.rebalance.max.delay.ms", "0"),
         ("milena.rest.browser.guard", "true"),
         ("milena.task.restart.policy", "backoff"),
+        ("milena.task.call.timeout.ms", "300000"),
     ];
     pairs
         .into_iter()

@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, time::SystemTime};
 use async_trait::async_trait;
 
 use crate::{
-    ConnectorInfo, ConnectorOffsets, ConnectorStateInfo, HerderError, InitialState, Message,
-    RawProps, ServerInfo, TaskInfo, TaskState,
+    ConnectorHealth, ConnectorInfo, ConnectorOffsets, ConnectorStateInfo, HerderError,
+    InitialState, Message, RawProps, ServerInfo, TaskInfo, TaskState,
 };
 
 /// What the herder is doing, or did last (spec annex B).
@@ -101,6 +101,10 @@ pub trait HerderPort: Send + Sync {
 
     /// The status of a connector and its tasks, from the local copy of the status topic.
     async fn connector_status(&self, name: &str) -> Result<ConnectorStateInfo, HerderError>;
+
+    /// The status of a connector with what this worker knows of the failures of its tasks
+    /// (`GET /milena/v1/connectors/{c}`).
+    async fn connector_health(&self, name: &str) -> Result<ConnectorHealth, HerderError>;
 
     /// The status of a task.
     async fn task_status(&self, name: &str, task: i32) -> Result<TaskState, HerderError>;

@@ -6,6 +6,7 @@
 mod bodies;
 mod config_infos;
 mod error;
+mod healing;
 mod herder_port;
 mod leader_port;
 mod logger_port;
@@ -19,6 +20,7 @@ pub use bodies::{
 };
 pub use config_infos::{ConfigInfo, ConfigInfos, ConfigKeyInfo, ConfigValueInfo};
 pub use error::{ErrorBody, HerderError};
+pub use healing::{ConnectorHealth, RestartPolicy, TaskHealing, TaskHealth};
 pub use herder_port::{HerderPort, PutOutcome, RestartPlan, SignatureCheck, Stage};
 pub use leader_port::LeaderPort;
 pub use logger_port::{LoggerError, LoggerPort};

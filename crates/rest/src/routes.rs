@@ -59,6 +59,7 @@ routes! {
     GET "connectors/{}/topics" => topics;
     PUT "connectors/{}/topics/reset" => reset_topics;
     GET "health" => health;
+    GET "milena/v1/connectors/{}" => connector_health;
     GET "milena/v1/openapi.json" => openapi;
     GET "metrics" => metrics;
 }

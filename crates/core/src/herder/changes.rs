@@ -140,6 +140,7 @@ impl DistributedHerder {
                 // An incomplete set changes nothing of what runs until the group takes it away.
                 if !self.cluster.is_inconsistent(name.as_str()) {
                     self.local.hold_tasks(&name);
+                    self.healing.pardon_all(&name);
                 }
                 Some("a new task set was committed")
             }

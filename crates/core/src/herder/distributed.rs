@@ -228,12 +228,6 @@ impl DistributedHerder {
         self.local.present()
     }
 
-    /// Failures in a row of a task and when it is started again (`milena.task.restart.policy`).
-    #[must_use]
-    pub fn healing_of(&self, id: &crate::TaskId) -> Option<(u32, Option<Now>)> {
-        self.healing.of(id)
-    }
-
     pub(super) fn is_ready(&self) -> bool {
         self.life == Life::Ready
     }

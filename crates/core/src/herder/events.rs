@@ -101,8 +101,8 @@ impl DistributedHerder {
             }
             TaskEvent::Failed { trace, version } => {
                 if self.local.task_failed(id, incarnation) {
-                    self.healing
-                        .failed(now, id, self.settings.task_restarts.as_ref());
+                    let policy = self.settings.task_restarts.as_ref();
+                    self.healing.failed((now, wall), id, &trace, policy);
                     self.write_task_status(id, StatusWrite::failed(trace, version), out);
                 } else {
                     // It failed while it was being stopped: it is over, which is what was asked for.

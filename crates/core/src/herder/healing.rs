@@ -1,21 +1,39 @@
-//! Starting failed tasks again of their own, when the worker is told to (`milena.task.restart.policy`).
+//! Starting failed tasks again of their own, when the worker is told to (`milena.task.restart.policy`), and what is known
+//! of the failures of a task, whatever the policy.
 //!
 //! Off on the compatible surface: there a failed task stays FAILED until somebody restarts it.
 
 use std::collections::BTreeMap;
 
-use super::TaskRestarts;
-use crate::{Now, TaskId, time::earliest};
+use super::{DistributedHerder, TaskRestarts};
+use crate::{ConnectorName, Now, TaskId, WallClock, time::earliest};
 
-#[derive(Clone, Copy, Debug)]
+/// What a worker knows of the failures of a task that it runs; it forgets when the task goes elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskHealing {
+    /// How often the task was started again of its own since it came to this worker.
+    pub restarts: u32,
+    /// Failures since it last worked as long as the policy asks for, or was restarted by a user.
+    pub failures_in_a_row: u32,
+    /// The trace of the last failure.
+    pub last_error: String,
+    /// When that was.
+    pub failed_at: WallClock,
+    /// When it will be started again; `None`: not of its own, or it was already.
+    pub next_restart_at: Option<WallClock>,
+    /// It failed too often in a row: only a user starts it again.
+    pub given_up: bool,
+}
+
+#[derive(Clone, Debug, Default)]
 struct Patient {
-    failures: u32,
+    seen: TaskHealing,
     /// When it is started again; `None` while it runs, or when it has been given up.
     due: Option<Now>,
     running_since: Option<Now>,
 }
 
-/// The tasks that failed not long ago.
+/// The tasks that failed since they came to this worker.
 #[derive(Debug, Default)]
 pub(super) struct Healing {
     patients: BTreeMap<TaskId, Patient>,
@@ -25,32 +43,44 @@ impl Healing {
     pub(super) fn running(&mut self, now: Now, id: &TaskId) {
         if let Some(patient) = self.patients.get_mut(id) {
             patient.running_since = Some(now);
-            patient.due = None;
+            patient.cancel();
         }
     }
 
-    pub(super) fn failed(&mut self, now: Now, id: &TaskId, policy: Option<&TaskRestarts>) {
+    pub(super) fn failed(
+        &mut self,
+        (now, wall): (Now, WallClock),
+        id: &TaskId,
+        trace: &str,
+        policy: Option<&TaskRestarts>,
+    ) {
+        let patient = self.patients.entry(id.clone()).or_default();
+        let since = patient.running_since.take();
+        let seen = &mut patient.seen;
+        let recovered = policy.zip(since).is_some_and(|(policy, since)| {
+            // It worked long enough for this to be a new story.
+            now.since(since) >= policy.recovered_after
+        });
+        if recovered {
+            seen.failures_in_a_row = 0;
+        }
+        seen.failures_in_a_row = seen.failures_in_a_row.saturating_add(1);
+        trace.clone_into(&mut seen.last_error);
+        seen.failed_at = wall;
         let Some(policy) = policy else {
             return;
         };
-        let patient = self.patients.entry(id.clone()).or_insert(Patient {
-            failures: 0,
-            due: None,
-            running_since: None,
-        });
-        let recovered = patient
-            .running_since
-            .take()
-            .is_some_and(|since| now.since(since) >= policy.recovered_after);
-        if recovered {
-            patient.failures = 0;
+        seen.given_up = seen.failures_in_a_row > policy.attempts_max;
+        if seen.given_up {
+            patient.cancel();
+            return;
         }
-        patient.failures = patient.failures.saturating_add(1);
         let doubled = policy
             .backoff
-            .saturating_mul(1 << (patient.failures - 1).min(20));
-        patient.due = (patient.failures <= policy.attempts_max)
-            .then(|| now + doubled.min(policy.backoff_max));
+            .saturating_mul(1 << (seen.failures_in_a_row - 1).min(20));
+        let pause = doubled.min(policy.backoff_max);
+        seen.next_restart_at = Some(wall + pause);
+        patient.due = Some(now + pause);
     }
 
     /// The tasks to start again now.
@@ -58,7 +88,8 @@ impl Healing {
         let mut due = Vec::new();
         for (id, patient) in &mut self.patients {
             if patient.due.is_some_and(|at| at <= now) {
-                patient.due = None;
+                patient.cancel();
+                patient.seen.restarts = patient.seen.restarts.saturating_add(1);
                 due.push(id.clone());
             }
         }
@@ -71,14 +102,43 @@ impl Healing {
             .fold(None, |first, patient| earliest(first, patient.due))
     }
 
-    /// Failures in a row and the time of the next start, for the worker's own endpoint.
-    pub(super) fn of(&self, id: &TaskId) -> Option<(u32, Option<Now>)> {
-        let patient = self.patients.get(id)?;
-        Some((patient.failures, patient.due))
+    /// A user restarts the task, or it has a new configuration: all its attempts are before it again.
+    pub(super) fn pardon(&mut self, id: &TaskId) {
+        if let Some(patient) = self.patients.get_mut(id) {
+            patient.seen.failures_in_a_row = 0;
+            patient.seen.given_up = false;
+            patient.cancel();
+        }
+    }
+
+    /// As [`Self::pardon`], for all tasks of a connector.
+    pub(super) fn pardon_all(&mut self, connector: &ConnectorName) {
+        for (id, patient) in &mut self.patients {
+            if id.connector == *connector {
+                patient.seen.failures_in_a_row = 0;
+                patient.seen.given_up = false;
+                patient.cancel();
+            }
+        }
     }
 
     /// A task that is not this worker's any more is forgotten.
     pub(super) fn forget(&mut self, keep: impl Fn(&TaskId) -> bool) {
         self.patients.retain(|id, _| keep(id));
+    }
+}
+
+impl Patient {
+    fn cancel(&mut self) {
+        self.due = None;
+        self.seen.next_restart_at = None;
+    }
+}
+
+impl DistributedHerder {
+    /// What is known of the failures of a task; `None`: it did not fail since it came to this worker.
+    #[must_use]
+    pub fn healing_of(&self, id: &TaskId) -> Option<&TaskHealing> {
+        self.healing.patients.get(id).map(|patient| &patient.seen)
     }
 }

@@ -28,10 +28,12 @@ mod tests;
 pub use distributed::DistributedHerder;
 pub use error::RequestError;
 pub use group::GroupView;
+pub use healing::TaskHealing;
 pub use io::{ConnectorEvent, HerderEffect, HerderInput, Outcome, TaskEvent, TopicRecord};
 pub use local::{Incarnation, InstanceEffect};
 pub use request::{
-    Answer, ConnectorDescription, ConnectorStatus, Reply, Request, RequestId, SignatureCheck,
+    Answer, ConnectorDescription, ConnectorHealing, ConnectorStatus, Reply, Request, RequestId,
+    SignatureCheck,
 };
 pub use settings::{ExactlyOnceMode, HerderSettings, TaskRestarts};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::RequestError;
+use super::{RequestError, TaskHealing, TaskRestarts};
 use crate::{
     ConnectorName, TaskId,
     cluster::{RawProps, SessionKey, TargetState},
@@ -24,6 +24,8 @@ pub enum Request {
     TaskConfigs(ConnectorName),
     /// The status of a connector and its tasks.
     ConnectorStatus(ConnectorName),
+    /// The status of a connector with what this worker knows of the failures of its tasks.
+    ConnectorHealing(ConnectorName),
     /// The status of a task.
     TaskStatus(TaskId),
     /// Create, or create or replace, a connector.
@@ -86,7 +88,12 @@ pub enum Request {
     },
     /// May the offsets of this connector be modified now? Answered when it is stopped, has no tasks and, under
     /// exactly-once, its zombies are fenced.
-    PrepareOffsetChange(ConnectorName),
+    PrepareOffsetChange {
+        /// The connector.
+        name: ConnectorName,
+        /// Only sources have zombies to fence.
+        is_source: bool,
+    },
     /// Answered when this worker, which runs everything itself, has done what follows from a change of the connector:
     /// it is up with its task configurations stored, or failed, or gone (standalone mode).
     AwaitSettled(ConnectorName),
@@ -127,6 +134,17 @@ pub struct ConnectorStatus {
     pub config: Option<Arc<RawProps>>,
 }
 
+/// The status of a connector, how failed tasks are treated here, and what this worker knows of the failures of tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorHealing {
+    /// The status.
+    pub status: ConnectorStatus,
+    /// `milena.task.restart.policy` of this worker.
+    pub policy: Option<TaskRestarts>,
+    /// The tasks that this worker runs, by number; `None`: it did not fail here.
+    pub tasks: Vec<(u32, Option<TaskHealing>)>,
+}
+
 /// What signatures of internal requests are checked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignatureCheck {
@@ -156,6 +174,8 @@ pub enum Reply {
     Tasks(Vec<(TaskId, Arc<RawProps>)>),
     /// The status of a connector, or what it will be when a restart has begun.
     Status(ConnectorStatus),
+    /// The status of a connector with the failures of its tasks.
+    Healing(Box<ConnectorHealing>),
     /// The status of a task.
     Task(StatusValue),
     /// Topics, in order.

@@ -82,6 +82,7 @@ impl DistributedHerder {
                 if self.local.owns_task(&id) {
                     let write = StatusWrite::of(StatusState::Restarting, None);
                     self.write_task_status(&id, write, out);
+                    self.healing.pardon(&id);
                     self.local.restart_task(&id, Restart::Announced);
                 }
             }

@@ -48,7 +48,7 @@ pub struct HerderSettings {
 }
 
 /// How failed tasks are started again of their own (off on the compatible surface).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskRestarts {
     /// The pause before the first restart; doubles with each failure in a row.
     pub backoff: Duration,

@@ -15,6 +15,9 @@ use crate::{
     status::StatusState,
 };
 
+mod healing;
+mod offsets;
+
 struct World {
     herder: DistributedHerder,
     now: Now,
@@ -491,14 +494,14 @@ fn pause_resume_and_stop_hold() {
     assert_eq!(world.running(), ["c"]);
     assert_eq!(world.states("c"), (Stopped, vec![]));
     assert!(matches!(
-        world.ask(Request::PrepareOffsetChange(name("c"))),
+        world.ask(offset_change(true)),
         Ok(Reply::OffsetsFree(_))
     ));
     world.ask(target(TargetState::Started)).expect("resumed");
     assert_eq!(world.running(), ["c", "c-0", "c-1"]);
     assert_eq!(world.states("c"), (Running, vec![Running, Running]));
     assert!(matches!(
-        world.ask(Request::PrepareOffsetChange(name("c"))),
+        world.ask(offset_change(true)),
         Err(RequestError::BadRequest(_))
     ));
     assert_eq!(
@@ -567,6 +570,13 @@ fn a_restart_by_plan_restarts_what_failed() {
     );
     assert_eq!(world.forget_history(), ["start c-0", "start c-1"]);
     assert_eq!(world.states("c"), (Running, vec![Running, Running]));
+}
+
+fn offset_change(is_source: bool) -> Request {
+    Request::PrepareOffsetChange {
+        name: name("c"),
+        is_source,
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod alter_offsets;
 pub(crate) mod connector_config;
+pub(crate) mod connector_health;
 pub(crate) mod connector_info;
 pub(crate) mod connector_status;
 pub(crate) mod create_connector;

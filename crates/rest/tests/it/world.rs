@@ -7,9 +7,9 @@ use milena_config::{DistributedConfig, Props, Secret};
 use milena_registry::Registry;
 use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::{
-    ConnectorInfo, ConnectorOffsets, ConnectorStateInfo, HerderError, HerderPort, InitialState,
-    LoggerError, LoggerLevel, LoggerPort, Message, PluginPort, PutOutcome, RawProps, RestartPlan,
-    ServerInfo, SignatureCheck, Stage, TaskInfo, TaskState,
+    ConnectorHealth, ConnectorInfo, ConnectorOffsets, ConnectorStateInfo, HerderError, HerderPort,
+    InitialState, LoggerError, LoggerLevel, LoggerPort, Message, PluginPort, PutOutcome, RawProps,
+    RestartPlan, ServerInfo, SignatureCheck, Stage, TaskInfo, TaskState,
 };
 use milena_validation::{ConnectorValidator, WorkerView};
 use tokio::{
@@ -125,6 +125,9 @@ impl HerderPort for EmptyHerder {
         none(format!("Connector {name} not found"))
     }
     async fn connector_status(&self, name: &str) -> Result<ConnectorStateInfo, HerderError> {
+        none(format!("No status found for connector {name}"))
+    }
+    async fn connector_health(&self, name: &str) -> Result<ConnectorHealth, HerderError> {
         none(format!("No status found for connector {name}"))
     }
     async fn task_status(&self, name: &str, task: i32) -> Result<TaskState, HerderError> {

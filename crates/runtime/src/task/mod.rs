@@ -17,6 +17,7 @@ mod source;
 mod spec;
 mod start;
 mod topics;
+mod watch;
 
 pub use handle::{TaskEvent, TaskHandle, TaskReport};
 pub use metrics::{TaskMetrics, TaskMetricsBook, TaskState};

@@ -45,6 +45,8 @@ pub struct TaskWorld {
     pub offset_flush_interval: Duration,
     /// `offset.flush.timeout.ms`.
     pub offset_flush_timeout: Duration,
+    /// `milena.task.call.timeout.ms`; `None`: a plugin may take as long as it likes.
+    pub call_limit: Option<Duration>,
     /// `topic.creation.enable`.
     pub topic_creation: bool,
     /// Whether source tasks are exactly-once.

@@ -13,6 +13,7 @@ use super::{
     ExactlyOnce, TaskEvent, TaskHandle, TaskReport, TaskSpec, TaskTarget,
     metrics::{TaskMetrics, TaskState},
     sink, source,
+    watch::CallWatch,
 };
 use crate::apart::apart;
 
@@ -25,6 +26,7 @@ pub(super) struct Running {
     pub(super) cancelled: CancellationToken,
     pub(super) metrics: Arc<TaskMetrics>,
     pub(super) reports: Reports,
+    pub(super) watch: CallWatch,
 }
 
 /// Tells the host what happens to the task.
@@ -38,6 +40,11 @@ pub(super) struct Reports {
 }
 
 impl Reports {
+    /// The last report of a task that does not come back from a call.
+    async fn overdue(&self, error: ConnectError) {
+        self.send(TaskEvent::Failed(error.trace())).await;
+    }
+
     pub(super) async fn send(&self, event: TaskEvent) {
         if self.cancelled.is_cancelled() {
             return;
@@ -78,7 +85,9 @@ pub fn start_task(
         metrics: Arc::clone(&metrics),
     };
     let book = Arc::clone(&spec.world.metrics);
+    let watch = CallWatch::new(spec.world.call_limit);
     let running = Running {
+        watch: watch.clone(),
         spec,
         target: receiver,
         stopping: stopping.clone(),
@@ -89,10 +98,17 @@ pub fn start_task(
     let (over, name) = (reports, id.clone());
     let span = milena_telemetry::task_span(id.connector.as_str(), id.task);
     let work = apart(&format!("task-{id}"), run(running).instrument(span));
-    let killed = cancelled.clone();
+    let (killed, stop) = (cancelled.clone(), stopping.clone());
     let join = tokio::spawn(async move {
         let outcome = tokio::select! {
             outcome = work => outcome,
+            error = watch.overdue() => {
+                // It is over for everybody but its thread: no commit and no report of it may follow.
+                stopping.cancel();
+                over.overdue(error).await;
+                killed.cancel();
+                return;
+            }
             // Its thread drops it, as soon as the plugin gives the thread back.
             () = killed.cancelled() => {
                 book.close(&name, &metrics);
@@ -115,7 +131,7 @@ pub fn start_task(
     TaskHandle {
         id,
         target,
-        stopping,
+        stopping: stop,
         cancelled,
         join,
     }
@@ -132,11 +148,12 @@ async fn run(running: Running) -> Result<(), ConnectError> {
     super::clients::check(&spec.world, &spec.id, &spec.connector_config)?;
     let plugin = running.spec.world.registry.connector(&class);
     let plugin = Arc::clone(plugin.map_err(|error| ConnectError::connect(error.to_string()))?);
-    match plugin.task()? {
+    let watch = running.watch.clone();
+    match watch.over(plugin.task()?) {
         TaskInstance::Source(task) => {
             let exactly_once = running.spec.world.exactly_once == ExactlyOnce::On;
             running.metrics.is_source(exactly_once);
-            source::run(running, task, || plugin.task()).await
+            source::run(running, task, || Ok(watch.over(plugin.task()?))).await
         }
         TaskInstance::Sink(task) => {
             running.metrics.is_sink();

@@ -9,13 +9,17 @@ use milena_config::Props;
 use milena_core::{
     ConnectorName, Token,
     cluster::{RawProps, TargetState},
-    herder::{ConnectorEvent, Incarnation, Outcome},
+    herder::{ConnectorEvent, Incarnation, Outcome, Request},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, warn};
+use tracing::{Instrument as _, info, warn};
 
-use super::{hosts::Hosts, resolve};
+use super::{
+    hosts::Hosts,
+    resolve,
+    tasks_max::{check_tasks_max, tasks_max},
+};
 use crate::apart::{Lost, apart, said};
 
 /// How long `start` and `task_configs` may take: as long as a client of REST waits.
@@ -51,10 +55,28 @@ pub(super) fn start_connector(
         incarnation,
         raw: config,
         version: None,
-        stopping,
+        stopping: stopping.clone(),
     };
+    let stopped = stopping;
     let span = milena_telemetry::connector_span(host.name.as_str());
-    tokio::spawn(host.run(target, receiver).instrument(span));
+    let (hosts, name) = (Arc::clone(&host.hosts), host.name.clone());
+    let run = tokio::spawn(host.run(target, receiver).instrument(span));
+    // A host that dies must not leave a status that lies, nor a stop that waits for ever.
+    tokio::spawn(async move {
+        if let Err(died) = run.await {
+            let text = format!("the host of connector {name} died: {died}");
+            let (trace, version) = (ConnectError::connect(text).trace(), None);
+            let failed = ConnectorEvent::Failed {
+                trace: trace.clone(),
+                version: None,
+            };
+            hosts.connector(name.clone(), incarnation, failed).await;
+            let failure = Some(trace);
+            let ended = ConnectorEvent::Ended { failure, version };
+            stopped.cancelled().await;
+            hosts.connector(name, incarnation, ended).await;
+        }
+    });
     commands
 }
 
@@ -134,7 +156,11 @@ impl ConnectorHost {
     }
 
     async fn make(&mut self) -> Result<Made, ConnectError> {
-        let config = self.hosts.resolver.resolve(&self.raw).await?;
+        let (config, ttl) = self.hosts.resolver.resolve_until(&self.raw).await?;
+        let reload = config.get("config.action.reload");
+        if let Some(ttl) = ttl.filter(|_| reload.is_none_or(|action| action.trim() != "none")) {
+            self.restart_after(ttl);
+        }
         let class = config
             .get("connector.class")
             .ok_or_else(|| ConnectError::connect("the configuration names no connector.class"))?;
@@ -154,6 +180,27 @@ impl ConnectorHost {
             config,
             started: false,
         })
+    }
+
+    /// A value of its configuration holds only this long: then the connector, and not its tasks, is started anew with the
+    /// next one (`WorkerConfigTransformer`), unless it ended before.
+    fn restart_after(&self, ttl: Duration) {
+        let (hosts, name, stopping) = (
+            Arc::clone(&self.hosts),
+            self.name.clone(),
+            self.stopping.clone(),
+        );
+        info!(connector = %name, "a restart of the connector is scheduled in {} ms", ttl.as_millis());
+        let reload = async move {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(ttl) => {}
+            }
+            if let Err(error) = hosts.ask(Request::RestartConnector(name.clone())).await {
+                warn!(connector = %name, %error, "the restart for new values of the configuration failed");
+            }
+        };
+        tokio::spawn(reload.in_current_span());
     }
 
     async fn bring_to(&self, made: &mut Made, target: TargetState) {
@@ -210,11 +257,7 @@ impl ConnectorHost {
     }
 
     async fn generate(&self, made: &mut Made) -> Outcome {
-        let max = made
-            .config
-            .get("tasks.max")
-            .and_then(|text| text.trim().parse::<usize>().ok())
-            .unwrap_or(1);
+        let max = tasks_max(&made.config);
         let generated = call(
             made,
             &self.stopping,
@@ -230,17 +273,9 @@ impl ConnectorHost {
                 return Outcome::Failed(error.to_string());
             }
         };
-        let enforce = made
-            .config
-            .get("tasks.max.enforce")
-            .is_none_or(|text| !text.trim().eq_ignore_ascii_case("false"));
-        if configs.len() > max {
-            let text = too_many(&self.name, configs.len(), max);
-            warn!(connector = %self.name, "{text}");
-            if enforce {
-                let class = "org.apache.kafka.connect.runtime.TooManyTasksException";
-                return Outcome::TooManyTasks(ConnectError::of(class, text).trace());
-            }
+        if let Err(error) = check_tasks_max(&self.name, configs.len(), &made.config) {
+            warn!(connector = %self.name, %error, "too many tasks");
+            return Outcome::TooManyTasks(error.trace());
         }
         let complete = |config| task_config(config, made, &self.raw);
         Outcome::TaskConfigs(configs.into_iter().map(complete).collect())
@@ -317,16 +352,6 @@ async fn within<T>(
             deadline.as_secs()
         ))),
     }
-}
-
-fn too_many(name: &ConnectorName, generated: usize, max: usize) -> String {
-    format!(
-        "The connector {name} has generated {generated} tasks, which is greater than {max}, the maximum \
-         number of tasks it is configured to create. This behaviour should be considered a bug and is \
-         disallowed. If necessary, it can be permitted by reconfiguring the connector with \
-         'tasks.max.enforce' set to false; however, this option will be removed in a future release of \
-         Kafka Connect."
-    )
 }
 
 /// A task's configuration as it is stored: with its class and topics, and with the connector's variables in

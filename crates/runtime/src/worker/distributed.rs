@@ -100,6 +100,7 @@ impl DistributedWorker {
                 group_id: Some(settings.group_id.clone()),
                 offset_flush_interval: settings.common.offset_flush_interval,
                 offset_flush_timeout: settings.common.offset_flush_timeout,
+                call_limit: settings.common.call_limit,
                 topic_creation: settings.common.topic_creation,
                 exactly_once: match settings.exactly_once {
                     ExactlyOnceMode::Enabled => ExactlyOnce::On,

@@ -11,6 +11,7 @@ mod connector_host;
 mod distributed;
 mod file_offsets;
 mod handle;
+mod health;
 mod hosts;
 mod internal_topics;
 mod java_map;
@@ -26,6 +27,7 @@ mod shell;
 mod standalone;
 mod status_writer;
 mod task_host;
+mod tasks_max;
 mod topic_log;
 
 pub use distributed::{DistributedWorker, WorkerDeps};

@@ -90,7 +90,16 @@ impl WorkerPort {
         name: &str,
         offsets: Option<ConnectorOffsets>,
     ) -> Result<Message, HerderError> {
-        let prepare = Request::PrepareOffsetChange(name.into());
+        // Who is not there, and who is no leader, is told so by the herder.
+        let info = self.ask(Request::ConnectorInfo(name.into())).await;
+        let config = match &info {
+            Ok(Reply::Connector { info, .. }) => Some(&*info.config),
+            _ => None,
+        };
+        let prepare = Request::PrepareOffsetChange {
+            name: name.into(),
+            is_source: self.kind(config) == ConnectorType::Source,
+        };
         let Reply::OffsetsFree(raw) = self.ask(prepare).await? else {
             return unexpected();
         };

@@ -12,12 +12,12 @@ use milena_core::{
     status::StatusValue,
 };
 use milena_rest_model::{
-    ConnectorInfo, ConnectorOffsets, ConnectorState, ConnectorStateInfo, ConnectorTaskId,
-    ConnectorType, HerderError, HerderPort, InitialState, KAFKA_VERSION, Message, PluginPort,
-    PutOutcome, RestartPlan, ServerInfo, SignatureCheck, Stage, TaskInfo, TaskState,
+    ConnectorHealth, ConnectorInfo, ConnectorOffsets, ConnectorState, ConnectorStateInfo,
+    ConnectorTaskId, ConnectorType, HerderError, HerderPort, InitialState, KAFKA_VERSION, Message,
+    PluginPort, PutOutcome, RestartPlan, ServerInfo, SignatureCheck, Stage, TaskInfo, TaskState,
 };
 
-use super::{HerderClient, hosts::Hosts, kafka_offsets::OffsetBook};
+use super::{HerderClient, health::health, hosts::Hosts, kafka_offsets::OffsetBook};
 
 /// The commit of the Kafka release whose surface is answered; clients show it, none parses it.
 const KAFKA_COMMIT: &str = "26b251a451ce941d";
@@ -273,6 +273,13 @@ impl HerderPort for WorkerPort {
     async fn connector_status(&self, name: &str) -> Result<ConnectorStateInfo, HerderError> {
         match self.ask(Request::ConnectorStatus(name.into())).await? {
             Reply::Status(status) => Ok(self.status(status)),
+            _ => unexpected(),
+        }
+    }
+
+    async fn connector_health(&self, name: &str) -> Result<ConnectorHealth, HerderError> {
+        match self.ask(Request::ConnectorHealing(name.into())).await? {
+            Reply::Healing(healing) => Ok(health(&healing, |status| self.status(status.clone()))),
             _ => unexpected(),
         }
     }

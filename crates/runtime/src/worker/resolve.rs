@@ -1,7 +1,7 @@
 //! Resolves `${provider:path:key}` in configurations when they are used (`ConfigTransformer`, spec
 //! `rest-and-config.md` 10.1). Resolved values go to plugins and clients only: nothing stores or shows them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use milena_api::{ConfigProvider, ConnectError};
 use milena_config::Props;
@@ -90,6 +90,18 @@ impl Resolver {
     /// # Errors
     /// A provider fails.
     pub async fn resolve(&self, raw: &RawProps) -> Result<Props, ConnectError> {
+        Ok(self.resolve_until(raw).await?.0)
+    }
+
+    /// As [`Self::resolve`], with the time that the values hold, if any provider says so.
+    ///
+    /// # Errors
+    /// A provider fails.
+    pub async fn resolve_until(
+        &self,
+        raw: &RawProps,
+    ) -> Result<(Props, Option<Duration>), ConnectError> {
+        let mut shortest: Option<Duration> = None;
         let mut values: BTreeMap<(String, String, String), String> = BTreeMap::new();
         for variable in raw.values().flatten().flat_map(|text| variables(text)) {
             let Some(provider) = self.providers.get(variable.provider) else {
@@ -97,6 +109,7 @@ impl Resolver {
             };
             let keys = [variable.key.to_owned()];
             let answer = provider.get(variable.path, Some(&keys)).await?;
+            shortest = [shortest, answer.ttl].into_iter().flatten().min();
             if let Some(value) = answer.values.get(variable.key) {
                 let name = (
                     variable.provider.to_owned(),
@@ -109,9 +122,8 @@ impl Resolver {
         let present = raw
             .iter()
             .filter_map(|(key, value)| Some((key, value.as_ref()?)));
-        Ok(present
-            .map(|(key, text)| (key.clone(), replace(text, &values)))
-            .collect())
+        let resolved = present.map(|(key, text)| (key.clone(), replace(text, &values)));
+        Ok((resolved.collect(), shortest))
     }
 }
 

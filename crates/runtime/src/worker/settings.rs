@@ -46,6 +46,8 @@ pub struct CommonSettings {
     pub metrics: Windows,
     /// `milena.task.restart.policy`.
     pub task_restarts: Option<TaskRestarts>,
+    /// `milena.task.call.timeout.ms`; `None`: no limit.
+    pub call_limit: Option<Duration>,
 }
 
 /// One of the three internal topics.
@@ -157,7 +159,7 @@ impl CommonSettings {
         let read = Reader(props);
         let restarts = match read.text("milena.task.restart.policy") {
             None | Some("off" | "none") => None,
-            Some("backoff") => Some(TaskRestarts::default()),
+            Some("backoff") => Some(restarts_of(&read)?),
             Some(other) => {
                 return Err(SettingsError::Invalid {
                     key: "milena.task.restart.policy",
@@ -178,6 +180,8 @@ impl CommonSettings {
                 count: usize::try_from(read.number("metrics.num.samples", 2, 1)?).unwrap_or(2),
             },
             task_restarts: restarts,
+            call_limit: Some(read.millis("milena.task.call.timeout.ms", 0)?)
+                .filter(|limit| !limit.is_zero()),
         })
     }
 }
@@ -266,6 +270,27 @@ impl DistributedSettings {
             client_id => format!("{}-{client_id}-{what}", self.group_id),
         }
     }
+}
+
+fn restarts_of(read: &Reader<'_>) -> Result<TaskRestarts, SettingsError> {
+    let default = TaskRestarts::default();
+    let millis = |key, default: Duration| {
+        read.millis(key, i64::try_from(default.as_millis()).unwrap_or(i64::MAX))
+    };
+    let attempts = read.number(
+        "milena.task.restart.attempts.max",
+        default.attempts_max.into(),
+        0,
+    )?;
+    Ok(TaskRestarts {
+        backoff: millis("milena.task.restart.backoff.ms", default.backoff)?,
+        backoff_max: millis("milena.task.restart.backoff.max.ms", default.backoff_max)?,
+        attempts_max: u32::try_from(attempts).unwrap_or(u32::MAX),
+        recovered_after: millis(
+            "milena.task.restart.recovered.after.ms",
+            default.recovered_after,
+        )?,
+    })
 }
 
 struct TopicKeys {

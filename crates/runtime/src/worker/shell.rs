@@ -277,6 +277,8 @@ impl<S: Surroundings> Shell<S> {
                 generation,
                 target,
             } => {
+                let tasks = self.herder.cluster().task_count(id.connector.as_str());
+                let tasks = usize::try_from(tasks).unwrap_or(usize::MAX);
                 let run = TaskRun {
                     hosts: Arc::clone(&self.hosts),
                     id: id.clone(),
@@ -285,6 +287,7 @@ impl<S: Surroundings> Shell<S> {
                     task_config,
                     generation,
                     target,
+                    tasks,
                 };
                 self.tasks.insert(id, (incarnation, run.start()));
             }

@@ -65,6 +65,7 @@ impl StandaloneWorker {
                 group_id: None,
                 offset_flush_interval: common.offset_flush_interval,
                 offset_flush_timeout: common.offset_flush_timeout,
+                call_limit: common.call_limit,
                 topic_creation: common.topic_creation,
                 exactly_once: ExactlyOnce::Off,
                 offsets: Arc::clone(&offsets) as _,

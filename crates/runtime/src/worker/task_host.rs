@@ -12,7 +12,7 @@ use milena_core::{
 use tokio::sync::mpsc;
 use tracing::{Instrument as _, info, warn};
 
-use super::hosts::Hosts;
+use super::{hosts::Hosts, tasks_max::check_tasks_max};
 use crate::task::{
     self, ExactlyOnce, StartGate, TaskHandle, TaskReport, TaskSpec, TaskTarget, start_task,
 };
@@ -38,6 +38,8 @@ pub(super) struct TaskRun {
     pub(super) task_config: Arc<RawProps>,
     pub(super) generation: Option<u32>,
     pub(super) target: TargetState,
+    /// How many tasks the connector has.
+    pub(super) tasks: usize,
 }
 
 impl TaskRun {
@@ -45,7 +47,17 @@ impl TaskRun {
     pub(super) fn start(self) -> mpsc::Sender<TaskCommand> {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let span = milena_telemetry::task_span(self.id.connector.as_str(), self.id.task);
-        tokio::spawn(self.run(receiver).instrument(span));
+        let (hosts, id, incarnation) = (Arc::clone(&self.hosts), self.id.clone(), self.incarnation);
+        let run = tokio::spawn(self.run(receiver).instrument(span));
+        // A host that dies takes its task along; the herder must hear of it, or the status would lie for ever.
+        tokio::spawn(async move {
+            if let Err(died) = run.await {
+                let error = ConnectError::connect(format!("the host of task {id} died: {died}"));
+                let (trace, version) = (error.trace(), None);
+                let failed = TaskEvent::Failed { trace, version };
+                hosts.task(id, incarnation, failed).await;
+            }
+        });
         commands
     }
 
@@ -101,6 +113,7 @@ impl TaskRun {
         let resolver = &self.hosts.resolver;
         let connector_config = resolver.resolve(&self.connector_config).await?;
         let task_config = resolver.resolve(&self.task_config).await?;
+        check_tasks_max(&self.id.connector, self.tasks, &connector_config)?;
         let class = connector_config
             .get("connector.class")
             .map_or("", String::as_str);

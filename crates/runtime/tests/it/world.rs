@@ -191,6 +191,11 @@ pub(crate) fn registry() -> Arc<Registry> {
         .connector(Arc::new(crate::boundaries::MarkingPlugin))
         .connector(Arc::new(BadPlugin { source: true }))
         .connector(Arc::new(BadPlugin { source: false }))
+        .connector(Arc::new(crate::healing::FailingPlugin))
+        .providers(vec![
+            Arc::new(crate::healing::DeadlyProviderPlugin),
+            Arc::new(crate::reload::FleetingProviderPlugin),
+        ])
         .converters(converters)
         .transforms(crate::retries::transforms())
         .header_converters(vec![Arc::new(Plain)]);

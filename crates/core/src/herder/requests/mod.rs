@@ -49,6 +49,7 @@ impl DistributedHerder {
             }),
             Request::TaskConfigs(name) => self.list_task_configs(name),
             Request::ConnectorStatus(name) => self.connector_status(name),
+            Request::ConnectorHealing(name) => self.connector_healing(name),
             Request::TaskStatus(id) => self.task_status(id),
             Request::Topics(name) => self.list_topics(name),
             Request::ConfirmTask { id, generation } => self.confirm_task(id, *generation),
@@ -91,7 +92,9 @@ impl DistributedHerder {
                 }
                 Ok(())
             }
-            Request::PrepareOffsetChange(name) => self.prepare_offset_change(id, &name, out),
+            Request::PrepareOffsetChange { name, is_source } => {
+                self.prepare_offset_change(id, &name, is_source, out)
+            }
             Request::ClusterLoggerLevel { namespace, level } => {
                 self.cluster_logger_level(id, namespace, level, out);
                 Ok(())

@@ -13,11 +13,13 @@ impl DistributedHerder {
         &mut self,
         id: RequestId,
         name: &ConnectorName,
+        is_source: bool,
         out: &mut Sink,
     ) -> Result<(), RequestError> {
         self.only_leader()?;
         let free = self.offsets_free(name);
-        if free.is_ok() && self.settings.exactly_once == ExactlyOnceMode::Enabled {
+        let exactly_once = self.settings.exactly_once == ExactlyOnceMode::Enabled;
+        if free.is_ok() && is_source && exactly_once {
             self.fence(name, FencingWaiter::OffsetChange(id), out);
         } else {
             answer(id, free, out);

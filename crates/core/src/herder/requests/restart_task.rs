@@ -29,6 +29,7 @@ impl DistributedHerder {
             };
             return Err(RequestError::Elsewhere { url });
         }
+        self.healing.pardon(&task);
         self.local.restart_task(&task, Restart::Quiet);
         answer(id, Ok(Reply::Done), out);
         Ok(())
