@@ -1,13 +1,16 @@
-//! A cluster of three workers on Apache Kafka, wide: how long starts, rebalances, a `kill -9` and stops take.
+//! A cluster of three workers on Apache Kafka, wide: how long starts, rebalances, a `kill -9` and stops take, beside what
+//! they should take; one table.
 //!
-//! `cargo run --release -p milena-benches --bin cluster -- target/release/milena 1000`: the binary and how many
-//! connectors (file sources of one task each). Needs what the tests with Apache Kafka need. With `java` as third
-//! argument the Java worker is started on the same topics afterwards.
+//! `cargo run --release -p milena-benches --bin cluster -- target/release/milena 1000 java`: the binary, how many connectors
+//! (idle mock sources of three tasks each), and whether the Java worker is measured on the same broker where it can be:
+//! its start, empty and with the same connectors. Needs what the tests with Apache Kafka need.
 
 mod process;
 mod statuses;
+mod table;
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     path::PathBuf,
     sync::{
@@ -20,10 +23,19 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use milena_testing_kafka::{BrokerOptions, JavaWorker, KafkaBroker};
 
-use crate::process::{Worker, call, until};
+use crate::{
+    process::{Worker, call, until},
+    table::Table,
+};
 
 /// The session timeout of the workers: Java's default.
 const SESSION: Duration = Duration::from_secs(10);
+/// Tasks of each connector.
+const TASKS: usize = 3;
+
+const fn s(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds))
+}
 
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
@@ -38,60 +50,109 @@ fn main() -> Result<()> {
     let bench = Bench {
         binary,
         dir,
-        props: props(&kafka.bootstrap()),
+        connectors,
+        props: props(&kafka.bootstrap(), "wide"),
+        table: RefCell::default(),
     };
-    bench.run(connectors)?;
-    if java {
-        let begun = Instant::now();
-        let worker = JavaWorker::start_distributed(&bench.props)?;
-        until("Java serves", || {
-            matches!(call("GET", worker.url(), "/connectors", ""), Ok((200, _)))
-        })?;
-        say(
-            &format!("java: start to REST ready with {connectors} connectors"),
-            begun,
-        );
+    let begun = Instant::now();
+    let outcome = bench.run();
+    if outcome.is_ok() && java {
+        bench.java("java: empty", &props(&kafka.bootstrap(), "java"))?;
+        let what = format!("java: with {connectors} connectors");
+        bench.java(&what, &bench.props)?;
     }
-    Ok(())
+    bench.table.borrow().print();
+    println!(
+        "{connectors} connectors, {} tasks; the whole run took {:.0} s",
+        connectors * TASKS,
+        begun.elapsed().as_secs_f64()
+    );
+    outcome
 }
 
 struct Bench {
     binary: PathBuf,
     dir: tempfile::TempDir,
+    connectors: usize,
     props: BTreeMap<String, String>,
+    table: RefCell<Table>,
 }
 
 impl Bench {
-    fn worker(&self, name: &str, what: &str) -> Result<Worker> {
+    fn time(&self, what: &str, begun: Instant, most: Option<Duration>) {
+        let took = begun.elapsed();
+        self.table.borrow_mut().time(what, took, most);
+    }
+
+    fn memory(&self, what: &str, worker: &Worker, most: Option<f64>) -> Result<()> {
+        let mib = worker.rss_mib()?;
+        self.table.borrow_mut().memory(what, mib, most);
+        Ok(())
+    }
+
+    fn worker(&self, name: &str, what: &str, most: Option<Duration>) -> Result<Worker> {
         let begun = Instant::now();
         let worker = Worker::start(&self.binary, self.dir.path(), name, &self.props)?;
-        say(&format!("{what}: start to REST ready"), begun);
+        self.time(&format!("{what}: start to REST ready"), begun, most);
         until("healthy", || {
             matches!(call("GET", &worker.url, "/health", ""), Ok((200, _)))
         })?;
-        say(&format!("{what}: start to healthy"), begun);
+        self.time(&format!("{what}: start to healthy"), begun, None);
         Ok(worker)
     }
 
-    fn run(&self, connectors: usize) -> Result<()> {
-        let a = self.worker("a", "empty")?;
-        println!("RSS idle: {:.1} MiB", a.rss_mib()?);
+    fn java(&self, what: &str, props: &BTreeMap<String, String>) -> Result<()> {
+        let begun = Instant::now();
+        let worker = JavaWorker::start_distributed(props)?;
+        until("Java serves", || {
+            matches!(call("GET", worker.url(), "/connectors", ""), Ok((200, _)))
+        })?;
+        self.time(&format!("{what}: start to REST ready"), begun, None);
+        Ok(())
+    }
+
+    fn run(&self) -> Result<()> {
+        let connectors = self.connectors;
+        let a = self.worker("a", "empty", Some(Duration::from_millis(300)))?;
+        self.memory("RSS idle", &a, Some(30.0))?;
         let begun = Instant::now();
         for n in 0..connectors {
             if n == 100 {
                 self.all_run(&a.url, 100)?;
-                println!("RSS with 100 idle connectors: {:.1} MiB", a.rss_mib()?);
+                self.memory("RSS with 100 idle connectors (300 tasks)", &a, Some(100.0))?;
             }
             self.create(&a.url, n)?;
         }
-        say(&format!("{connectors} connectors created"), begun);
-        self.all_run(&a.url, connectors)?;
-        say(&format!("{connectors} connectors run"), begun);
-        println!(
-            "RSS with {connectors} idle connectors: {:.1} MiB",
-            a.rss_mib()?
+        self.time(
+            &format!("{connectors} connectors created in a loop"),
+            begun,
+            None,
         );
+        self.all_run(&a.url, connectors)?;
+        self.time(
+            &format!("{connectors} connectors and their tasks run"),
+            begun,
+            None,
+        );
+        self.memory(&format!("RSS with {connectors} idle connectors"), &a, None)?;
+        let (b, c) = self.two_more(&a)?;
+        self.two_less(&a, b, c)?;
+        let begun = Instant::now();
+        a.terminate()?;
+        self.time(
+            &format!("SIGTERM with {connectors} connectors: the process ended"),
+            begun,
+            None,
+        );
+        let what = format!("alone, with {connectors} connectors");
+        let begun = Instant::now();
+        let last = self.worker("a", &what, s(2))?;
+        self.all_run(&last.url, connectors)?;
+        self.time(&format!("{what}: all run again"), begun, None);
+        last.terminate()
+    }
 
+    fn two_more(&self, a: &Worker) -> Result<(Worker, Worker)> {
         let asking = Arc::new(AtomicBool::new(true));
         let asker = {
             let (asking, url) = (Arc::clone(&asking), a.url.clone());
@@ -99,57 +160,53 @@ impl Bench {
         };
         let since = statuses::now_ms();
         let begun = Instant::now();
-        let b = self.worker("b", &format!("with {connectors} connectors"))?;
+        let what = format!("joining, with {} connectors", self.connectors);
+        let b = self.worker("b", &what, s(2))?;
         let c = Worker::start(&self.binary, self.dir.path(), "c", &self.props)?;
-        self.balanced(&a.url, connectors, 3)?;
-        say("two more workers: spread evenly over three", begun);
+        self.balanced(&a.url, 3)?;
+        self.time("two more workers: spread evenly over three", begun, None);
         asking.store(false, Ordering::Relaxed);
         let mut latencies = asker
             .join()
             .map_err(|_| anyhow::anyhow!("the asker panicked"))?;
         latencies.sort_unstable();
         let at = |part: usize| {
-            latencies
-                .get(latencies.len() * part / 100)
-                .copied()
-                .unwrap_or_default()
+            let found = latencies.get(latencies.len() * part / 100);
+            found.copied().unwrap_or_default()
         };
-        println!(
-            "GET status during it: p50 {:.1} ms, p99 {:.1} ms, {} requests",
-            at(50).as_secs_f64() * 1000.0,
-            at(99).as_secs_f64() * 1000.0,
-            latencies.len()
+        let mut table = self.table.borrow_mut();
+        table.count(
+            "GET status during the rebalance: requests",
+            latencies.len(),
+            None,
         );
-        statuses::report(&self.props, since)?;
+        table.time("GET status during the rebalance: p50", at(50), None);
+        table.time(
+            "GET status during the rebalance: p99",
+            at(99),
+            Some(Duration::from_millis(50)),
+        );
+        statuses::report(&self.props, since, &mut table)?;
+        Ok((b, c))
+    }
 
+    fn two_less(&self, a: &Worker, b: Worker, c: Worker) -> Result<()> {
         let begun = Instant::now();
         b.kill()?;
-        self.balanced(&a.url, connectors, 2)?;
-        say(
-            &format!("kill -9 (session {} s): all run again", SESSION.as_secs()),
-            begun,
-        );
+        self.balanced(&a.url, 2)?;
+        let what = format!("kill -9 (session {} s): all run again", SESSION.as_secs());
+        self.time(&what, begun, Some(SESSION + Duration::from_secs(5)));
         let begun = Instant::now();
         c.terminate()?;
-        say("SIGTERM: the process ended", begun);
-        self.balanced(&a.url, connectors, 1)?;
-        say("SIGTERM: its work runs elsewhere", begun);
-        let begun = Instant::now();
-        a.terminate()?;
-        say(
-            &format!("SIGTERM with {connectors} connectors: the process ended"),
-            begun,
-        );
-        let last = self.worker("a", &format!("alone, with {connectors} connectors"))?;
-        last.terminate()
+        self.time("SIGTERM: the process ended", begun, None);
+        self.balanced(&a.url, 1)?;
+        self.time("SIGTERM: all of its work runs elsewhere", begun, s(2));
+        Ok(())
     }
 
     fn create(&self, url: &str, n: usize) -> Result<()> {
-        let file = self.dir.path().join(format!("{n}.txt"));
-        std::fs::write(&file, "line\n")?;
         let body = format!(
-            r#"{{"name":"c{n}","config":{{"connector.class":"FileStreamSource","file":"{}","topic":"lines","tasks.max":"1"}}}}"#,
-            file.display()
+            r#"{{"name":"c{n}","config":{{"connector.class":"org.apache.kafka.connect.tools.MockSourceConnector","tasks.max":"{TASKS}"}}}}"#,
         );
         match call("POST", url, "/connectors", &body)? {
             (201, _) => Ok(()),
@@ -159,17 +216,18 @@ impl Bench {
 
     fn all_run(&self, url: &str, connectors: usize) -> Result<()> {
         until("all run", || {
-            spread(url).is_ok_and(|spread| spread.values().sum::<usize>() == 2 * connectors)
+            spread(url)
+                .is_ok_and(|spread| spread.values().sum::<usize>() == (1 + TASKS) * connectors)
         })
     }
 
-    fn balanced(&self, url: &str, connectors: usize, workers: usize) -> Result<()> {
+    fn balanced(&self, url: &str, workers: usize) -> Result<()> {
         until("all run, evenly", || {
             let Ok(spread) = spread(url) else {
                 return false;
             };
             let (min, max) = (spread.values().min(), spread.values().max());
-            spread.values().sum::<usize>() == 2 * connectors
+            spread.values().sum::<usize>() == (1 + TASKS) * self.connectors
                 && spread.len() == workers
                 && max.unwrap_or(&0) - min.unwrap_or(&0) <= 2
         })
@@ -199,17 +257,17 @@ fn latencies(url: &str, asking: &AtomicBool) -> Vec<Duration> {
     all
 }
 
-fn props(bootstrap: &str) -> BTreeMap<String, String> {
+fn props(bootstrap: &str, group: &str) -> BTreeMap<String, String> {
     let string = "org.apache.kafka.connect.storage.StringConverter";
     let session = SESSION.as_millis().to_string();
     let pairs = [
         ("bootstrap.servers", bootstrap),
-        ("group.id", "wide"),
+        ("group.id", group),
         ("key.converter", string),
         ("value.converter", string),
-        ("config.storage.topic", "wide-configs"),
-        ("offset.storage.topic", "wide-offsets"),
-        ("status.storage.topic", "wide-status"),
+        ("config.storage.topic", &format!("{group}-configs")),
+        ("offset.storage.topic", &format!("{group}-offsets")),
+        ("status.storage.topic", &format!("{group}-status")),
         ("config.storage.replication.factor", "1"),
         ("offset.storage.replication.factor", "1"),
         ("status.storage.replication.factor", "1"),
@@ -219,8 +277,4 @@ fn props(bootstrap: &str) -> BTreeMap<String, String> {
     ];
     let pairs = pairs.into_iter();
     pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
-}
-
-fn say(what: &str, begun: Instant) {
-    println!("{what}: {:.3} s", begun.elapsed().as_secs_f64());
 }

@@ -9,14 +9,20 @@ use std::{
 use anyhow::Result;
 use milena_kafka::ports::{ClientProps, Isolation, ListAt, StartAt};
 
+use crate::table::Table;
+
 /// Wall clock in milliseconds.
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0)
 }
 
-/// Prints what happened to tasks since then.
-pub(crate) fn report(props: &BTreeMap<String, String>, since: i64) -> Result<()> {
+/// Takes up what happened to tasks since then.
+pub(crate) fn report(
+    props: &BTreeMap<String, String>,
+    since: i64,
+    table: &mut Table,
+) -> Result<()> {
     let mut tasks: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     for (at, key, value) in read(props)? {
         if at >= since && key.starts_with("status-task-") {
@@ -50,10 +56,15 @@ pub(crate) fn report(props: &BTreeMap<String, String>, since: i64) -> Result<()>
     gaps.sort_unstable();
     let max = gaps.last().copied().unwrap_or(0);
     let median = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
-    println!(
-        "moved tasks: {}, stop to start median {median} ms, max {max} ms; unmoved tasks interrupted: {interrupted}",
-        gaps.len()
+    let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
+    table.count("moved tasks", gaps.len(), None);
+    table.time("moved tasks, stop to start: median", millis(median), None);
+    table.time(
+        "moved tasks, stop to start: longest",
+        millis(max),
+        Some(Duration::from_secs(3)),
     );
+    table.count("unmoved tasks interrupted", interrupted, Some(0));
     Ok(())
 }
 
