@@ -16,6 +16,7 @@ mod sink;
 mod source;
 mod spec;
 mod start;
+mod topic_use;
 mod topics;
 mod watch;
 

@@ -327,8 +327,26 @@ impl HerderPort for WorkerPort {
     }
 
     async fn restart_task(&self, name: &str, number: i32) -> Result<(), HerderError> {
-        let id = task(name, number, "Unknown task:")?;
-        self.done(Request::RestartTask(id)).await
+        let id = match task(name, number, "Unknown task:") {
+            Ok(id) => id,
+            // A number that no task has; that the connector is missing comes first.
+            Err(error) => {
+                return match self.ask(Request::TaskConfigs(name.into())).await {
+                    Err(HerderError::NotFound(_)) => {
+                        Err(HerderError::NotFound(format!("Unknown connector: {name}")))
+                    }
+                    _ => Err(error),
+                };
+            }
+        };
+        let shown = id.to_string();
+        match self.done(Request::RestartTask(id)).await {
+            // A stopped connector has no tasks; there is no other worker to ask.
+            Err(HerderError::Elsewhere { .. }) if self.standalone => {
+                Err(HerderError::NotFound(format!("Task {shown} not found")))
+            }
+            answer => answer,
+        }
     }
 
     async fn pause(&self, name: &str) -> Result<(), HerderError> {

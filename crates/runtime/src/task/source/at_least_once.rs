@@ -14,10 +14,10 @@ use milena_kafka::ports::{KafkaError, OutRecord, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written};
+use super::batch::{InFlight, Preparation, Prepared, Sent, written};
 use crate::task::{
     OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
-    failing::StageFailure, start::Running,
+    failing::StageFailure, start::Running, topic_use::TopicUse,
 };
 
 /// Records handed to the producer and not answered; beyond it the task is not polled.
@@ -41,7 +41,7 @@ struct Engine<'a> {
     inbox: Arc<AckInbox>,
     ledger: OffsetLedger<Bytes, Arc<SourceMap>>,
     in_flight: InFlight<Waiting>,
-    topics: TopicsUsed,
+    topics: TopicUse,
     /// The last source partition seen, so that its key is encoded once per batch, not per record.
     partition: Option<(Arc<SourceMap>, PartitionIndex)>,
     /// Committable and not yet written, by key.
@@ -77,7 +77,7 @@ pub(super) async fn run(
         inbox,
         ledger: OffsetLedger::default(),
         in_flight: InFlight::default(),
-        topics: TopicsUsed::default(),
+        topics: TopicUse::default(),
         partition: None,
         pending: BTreeMap::new(),
         writing: None,
@@ -295,6 +295,7 @@ impl Engine<'_> {
 
     /// Takes up acknowledgements. An error fails the task.
     async fn take_acks(&mut self) -> Result<(), ConnectError> {
+        self.topics.tick();
         let acks = self.inbox.take();
         if acks.is_empty() {
             return Ok(());

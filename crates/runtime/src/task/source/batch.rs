@@ -1,9 +1,6 @@
 //! Turns a polled batch into records to produce, and keeps what is in flight.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use milena_api::{ConnectError, TopicPartition};
 use milena_chain::Encoded;
@@ -153,20 +150,6 @@ impl<T> InFlight<T> {
 
     pub(super) fn len(&self) -> usize {
         self.unanswered
-    }
-}
-
-/// The topics that were reported to the host (KIP-558).
-#[derive(Default)]
-pub(super) struct TopicsUsed(BTreeSet<Arc<str>>);
-
-impl TopicsUsed {
-    /// The topic when it is new.
-    pub(super) fn first(&mut self, topic: &Arc<str>) -> Option<String> {
-        (!self.0.contains(topic)).then(|| {
-            self.0.insert(Arc::clone(topic));
-            topic.as_ref().to_owned()
-        })
     }
 }
 

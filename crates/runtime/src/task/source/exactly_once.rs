@@ -20,11 +20,12 @@ use tracing::{debug, warn};
 use super::{
     Ended,
     at_least_once::{construction, offset_key},
-    batch::{InFlight, Preparation, Prepared, Sent, TopicsUsed, written},
+    batch::{InFlight, Preparation, Prepared, Sent, written},
     marks::{Marks, Part},
 };
 use crate::task::{
     TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, start::Running,
+    topic_use::TopicUse,
 };
 
 /// The wait before the rest of a batch is sent again, within the same transaction.
@@ -42,7 +43,7 @@ struct Engine<'a> {
     offsets_topic: Arc<str>,
     boundary: TransactionBoundary,
     in_flight: InFlight<Sent>,
-    topics: TopicsUsed,
+    topics: TopicUse,
     open: bool,
     last_commit: Instant,
     /// The offsets of this transaction, by key.
@@ -108,7 +109,7 @@ pub(super) async fn run(
         offsets_topic,
         boundary,
         in_flight: InFlight::default(),
-        topics: TopicsUsed::default(),
+        topics: TopicUse::default(),
         open: false,
         last_commit: Instant::now(),
         pending: BTreeMap::new(),
@@ -378,6 +379,7 @@ impl Engine<'_> {
     }
 
     async fn take_acks(&mut self) {
+        self.topics.tick();
         for Ack { ticket, outcome } in self.inbox.take() {
             let Some(sent) = self.in_flight.answer(ticket) else {
                 continue;

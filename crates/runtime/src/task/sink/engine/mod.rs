@@ -40,6 +40,7 @@ use crate::task::{
     failing::ErrorPolicy,
     pipeline::Pipeline,
     start::Running,
+    topic_use::TopicUse,
 };
 
 /// The longest wait for records: the loop must come round for `put` of an empty batch and rewinds.
@@ -76,6 +77,7 @@ struct Engine {
     reset: Option<StartAt>,
     /// `metadata.max.age.ms`: how often partition counts are looked at.
     metadata_age: Duration,
+    topics_used: TopicUse,
     book: SinkOffsets,
     delivery: Delivery,
     requests: Arc<Mutex<Vec<SinkTaskRequest>>>,
@@ -199,6 +201,7 @@ impl Engine {
             regex,
             reset: reset(&props)?,
             metadata_age,
+            topics_used: TopicUse::default(),
             book: SinkOffsets::default(),
             delivery: Delivery::default(),
             requests: Arc::default(),
@@ -350,6 +353,10 @@ impl Engine {
             {
                 self.delivery.records.push(decoded);
             }
+        }
+        self.topics_used.tick();
+        if let Some(topic) = self.topics_used.first(&batch.topic) {
+            self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
         }
         // A dropped record counts as delivered.
         self.delivery.positions.insert(position.0, position.1);
