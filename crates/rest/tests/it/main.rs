@@ -7,6 +7,8 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "../../../../testing/golden/rest/compare.rs"]
+mod compare;
 mod differential;
 mod forwarding;
 mod limits;

@@ -2,6 +2,7 @@
 //!
 //! `MILENA_LONG=1` runs the long forms: pauses of a minute, outages of minutes.
 
+mod answers;
 mod broker_away;
 mod goldens;
 mod internal_topics;

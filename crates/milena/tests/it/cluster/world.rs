@@ -153,8 +153,22 @@ impl Cluster {
         worker
     }
 
+    /// Starts a standalone worker with the settings of this cluster and waits for its REST server.
+    pub(super) fn standalone(&self, name: &str) -> Worker {
+        let offsets = self.at(&format!("{name}.offsets"));
+        let file = ("offset.storage.file.filename", offsets.to_str().unwrap());
+        let mut worker = self.begin_as("standalone", name, &[file]);
+        worker.url = eventually("REST listens", || worker.logged_url());
+        until("the worker is healthy", || worker.health().0 == 200);
+        worker
+    }
+
     /// Starts a worker process, no more.
     pub(super) fn begin(&self, name: &str, more: &[(&str, &str)]) -> Worker {
+        self.begin_as("distributed", name, more)
+    }
+
+    fn begin_as(&self, mode: &str, name: &str, more: &[(&str, &str)]) -> Worker {
         let mut props = self.props.clone();
         let listeners = "http://127.0.0.1:0";
         props.insert("listeners".to_owned(), listeners.to_owned());
@@ -167,7 +181,7 @@ impl Cluster {
         let log = self.at(&format!("{name}.log"));
         let output = fs::File::create(&log).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_milena"))
-            .args(["distributed", file.to_str().unwrap()])
+            .args([mode, file.to_str().unwrap()])
             .env_remove("MILENA_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -364,7 +378,7 @@ pub(crate) fn rest(method: &str, url: &str, body: Option<&Value>) -> Option<(u16
     Some((status, serde_json::from_str(&body).unwrap_or(Value::Null)))
 }
 
-fn unchunked(mut text: &str) -> String {
+pub(super) fn unchunked(mut text: &str) -> String {
     let mut whole = String::new();
     while let Some((size, rest)) = text.split_once("\r\n") {
         let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);

@@ -76,7 +76,7 @@ impl Steps {
 }
 
 /// `DIR` stands for the folder of the run.
-fn steps() -> Vec<Step> {
+fn steps(role: &str) -> Vec<Step> {
     let mut s = Steps::default();
     let source =
         json!({"connector.class": "FileStreamSource", "file": "DIR/in.txt", "topic": "lines"});
@@ -150,8 +150,11 @@ fn steps() -> Vec<Step> {
         None,
     );
     s.status("src", "RUNNING", RUNS);
-    s.call("POST", "/connectors/src/tasks/9/restart", None);
-    s.call("POST", "/connectors/src/tasks/-1/restart", None);
+    if role == "follower" {
+        // A standalone worker of Java's makes up the tasks that it is told to restart, and never forgets them.
+        s.call("POST", "/connectors/src/tasks/9/restart", None);
+        s.call("POST", "/connectors/src/tasks/-1/restart", None);
+    }
     // Stopped: its offsets are read, edited badly and well, and forgotten.
     s.call("PUT", "/connectors/src/stop", None);
     s.status("src", "STOPPED", &[]);
@@ -374,6 +377,13 @@ impl Life<'_> {
 fn mask(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            // A plan is answered with the status from before or after its owner has noted it, which has no version.
+            if fields
+                .get("state")
+                .is_some_and(|state| state == "RESTARTING")
+            {
+                fields.remove("version");
+            }
             for (name, value) in fields {
                 match (name.as_str(), &*value) {
                     ("worker_id", _) => *value = "WORKER".into(),
@@ -390,13 +400,13 @@ fn mask(value: &mut Value) {
     }
 }
 
-fn live(cluster: &Cluster, url: &str) -> Vec<Value> {
+fn live(role: &str, cluster: &Cluster, url: &str) -> Vec<Value> {
     for name in ["in.txt", "st.txt", "pa.txt"] {
         fs::write(cluster.at(name), "a\nb\n").unwrap();
     }
     let dir = cluster.dir.path().to_str().unwrap();
     let life = Life { url, dir };
-    steps().iter().map(|step| life.take(step)).collect()
+    steps(role).iter().map(|step| life.take(step)).collect()
 }
 
 #[test]
@@ -411,12 +421,12 @@ fn goldens_of_lives_are_recorded() {
     let kafka = own_kafka();
     let cluster = like_the_recorded(&kafka.bootstrap(), &[]);
     let (_leader, follower) = (cluster.java(), cluster.java());
-    write("follower", live(&cluster, follower.url()));
+    write("follower", live("follower", &cluster, follower.url()));
     drop((_leader, follower, kafka));
     let kafka = own_kafka();
     let cluster = like_the_recorded(&kafka.bootstrap(), &[]);
     let worker = JavaWorker::start_standalone(&cluster.props, &[]).unwrap();
-    write("standalone", live(&cluster, worker.url()));
+    write("standalone", live("standalone", &cluster, worker.url()));
 }
 
 fn same(ours: &Value, java: &Value) -> bool {
@@ -456,7 +466,7 @@ fn lives_through_a_follower_are_as_javas() {
     let kafka = Embedded::start(dir.path());
     let cluster = like_the_recorded(&kafka.bootstrap, &[]);
     let (_leader, follower) = (cluster.joined("leader"), cluster.joined("follower"));
-    alike("follower", &live(&cluster, follower.url()));
+    alike("follower", &live("follower", &cluster, follower.url()));
 }
 
 #[test]
@@ -465,5 +475,5 @@ fn lives_on_a_standalone_worker_are_as_javas() {
     let kafka = Embedded::start(dir.path());
     let cluster = like_the_recorded(&kafka.bootstrap, &[]);
     let worker = cluster.standalone("alone");
-    alike("standalone", &live(&cluster, worker.url()));
+    alike("standalone", &live("standalone", &cluster, worker.url()));
 }
