@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    api::FetchSessions,
+    api::{FetchSessions, Quotas},
     clock::now_ms,
     config::BrokerConfig,
     group::Groups,
@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) cluster_id: String,
     pub(crate) appends: Appends,
     pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) quotas: Quotas,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) connections: AtomicUsize,
@@ -117,6 +118,7 @@ impl Broker {
             cluster_id,
             appends: Appends::default(),
             fetch_sessions: FetchSessions::default(),
+            quotas: Quotas::default(),
             groups,
             transactions,
             connections: AtomicUsize::new(0),

@@ -67,6 +67,7 @@ pub(crate) struct Client {
 }
 
 pub(crate) use fetch_sessions::FetchSessions;
+pub(crate) use quotas::Quotas;
 pub(crate) use sasl::Login;
 
 /// A request that cannot be answered: its connection is closed.
@@ -108,7 +109,7 @@ pub(super) const OFFERED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteRecords, 0, 2),
     (ApiKey::InitProducerId, 0, 5),
     (ApiKey::OffsetForLeaderEpoch, 2, 4),
-    (ApiKey::AddPartitionsToTxn, 0, 3),
+    (ApiKey::AddPartitionsToTxn, 0, 5),
     (ApiKey::AddOffsetsToTxn, 0, 4),
     (ApiKey::EndTxn, 0, 5),
     (ApiKey::TxnOffsetCommit, 0, 5),
@@ -307,8 +308,8 @@ async fn dispatch(
         ApiKey::DescribeAcls => acls::describe(body, version),
         ApiKey::CreateAcls => acls::create(body, version),
         ApiKey::DeleteAcls => acls::delete(body, version),
-        ApiKey::DescribeClientQuotas => quotas::describe(body, version),
-        ApiKey::AlterClientQuotas => quotas::alter(body, version),
+        ApiKey::DescribeClientQuotas => quotas::describe(shared, body, version),
+        ApiKey::AlterClientQuotas => quotas::alter(shared, body, version),
         ApiKey::ElectLeaders => elect_leaders::answer(shared, body, version),
         ApiKey::DescribeLogDirs => describe_log_dirs::answer(shared, body, version),
         ApiKey::DescribeTopicPartitions => describe_topic_partitions::answer(shared, body, version),

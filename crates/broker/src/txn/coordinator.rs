@@ -338,6 +338,22 @@ impl Transactions {
         Ok(write())
     }
 
+    /// The partitions of the producer's transaction.
+    pub(crate) fn partitions_of(
+        &self,
+        id: &str,
+        producer_id: i64,
+        epoch: i16,
+    ) -> Result<BTreeSet<(String, i32)>, TxnError> {
+        let entry = self.entry(id)?;
+        let txn = lock(&entry);
+        txn.check(producer_id, epoch)?;
+        if txn.phase.is_decided() {
+            return Err(TxnError(CONCURRENT_TRANSACTIONS));
+        }
+        Ok(txn.partitions.clone())
+    }
+
     /// All transactions.
     pub(crate) fn list(&self) -> Vec<Listing> {
         lock(&self.state)

@@ -8,4 +8,4 @@ mod coordinator;
 mod ending;
 mod producer_ids;
 
-pub(crate) use coordinator::{InitProducer, Joining, Listing, Phase, Transactions};
+pub(crate) use coordinator::{InitProducer, Joining, Listing, Phase, Transactions, TxnError};

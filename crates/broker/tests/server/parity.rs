@@ -101,6 +101,7 @@ async fn answers(bootstrap: &str, who: &str) -> BTreeMap<String, String> {
     body!("described transactions", transactions::described);
     body!("bumped epochs", kip890::bumps);
     body!("bumped epochs and offsets", kip890::offsets);
+    body!("partitions between brokers", kip890::batched);
     body!("groups", groups::strangers);
     body!("members", groups::members);
     body!("static members", groups::static_members);

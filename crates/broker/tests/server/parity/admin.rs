@@ -55,32 +55,145 @@ pub(super) async fn security(c: &mut Client, notes: &mut Notes) {
     notes.note("delete acls", results);
 }
 
+type Entity<'a> = &'a [(&'a str, Option<&'a str>)];
+
+impl Client {
+    /// Code, words and entity of each entry.
+    async fn alter_quota(
+        &mut self,
+        entity: Entity<'_>,
+        op: (&str, f64, bool),
+        validate_only: bool,
+    ) -> Vec<(i16, Option<String>, usize)> {
+        let entity = entity.iter().map(|(kind, name)| {
+            EntityData::default()
+                .with_entity_type(text(kind))
+                .with_entity_name(name.map(text))
+        });
+        let op = OpData::default()
+            .with_key(text(op.0))
+            .with_value(op.1)
+            .with_remove(op.2);
+        let entry = EntryData::default()
+            .with_entity(entity.collect())
+            .with_ops(vec![op]);
+        let request = AlterClientQuotasRequest::default()
+            .with_entries(vec![entry])
+            .with_validate_only(validate_only);
+        let answer: AlterClientQuotasResponse =
+            self.call(ApiKey::AlterClientQuotas, 1, &request).await;
+        let entries = answer.entries.iter();
+        let told = entries.map(|e| {
+            let words = e.error_message.as_ref().map(ToString::to_string);
+            (e.error_code, words, e.entity.len())
+        });
+        told.collect()
+    }
+
+    /// Code, words, and each entity with its quotas.
+    async fn quotas(&mut self, components: &[(&str, i8, Option<&str>)], strict: bool) -> String {
+        let components = components.iter().map(|(kind, how, name)| {
+            ComponentData::default()
+                .with_entity_type(text(kind))
+                .with_match_type(*how)
+                .with_match(name.map(text))
+        });
+        let request = DescribeClientQuotasRequest::default()
+            .with_components(components.collect())
+            .with_strict(strict);
+        let answer: DescribeClientQuotasResponse =
+            self.call(ApiKey::DescribeClientQuotas, 1, &request).await;
+        let entries = answer.entries.map(|entries| {
+            let told = entries.iter().map(|entry| {
+                let mut of: Vec<_> = entry
+                    .entity
+                    .iter()
+                    .map(|e| (e.entity_type.to_string(), e.entity_name.clone()))
+                    .collect();
+                of.sort();
+                let mut values: Vec<_> = entry
+                    .values
+                    .iter()
+                    .map(|v| format!("{}={}", v.key, v.value))
+                    .collect();
+                values.sort();
+                format!("{of:?} {values:?}")
+            });
+            let mut told: Vec<_> = told.collect();
+            told.sort();
+            told
+        });
+        format!(
+            "{} {:?} {entries:?}",
+            answer.error_code, answer.error_message
+        )
+    }
+}
+
 pub(super) async fn quotas(c: &mut Client, notes: &mut Notes) {
-    let component = ComponentData::default()
-        .with_entity_type(text("user"))
-        .with_match_type(2)
-        .with_match(None);
-    let request = DescribeClientQuotasRequest::default().with_components(vec![component]);
-    let answer: DescribeClientQuotasResponse =
-        c.call(ApiKey::DescribeClientQuotas, 1, &request).await;
-    let entries = answer.entries.map(|entries| entries.len());
-    notes.note("none", (answer.error_code, answer.error_message, entries));
-    let entity = EntityData::default()
-        .with_entity_type(text("user"))
-        .with_entity_name(Some(text("alice")));
-    let op = OpData::default()
-        .with_key(text("producer_byte_rate"))
-        .with_value(1e6);
-    let entry = EntryData::default()
-        .with_entity(vec![entity])
-        .with_ops(vec![op]);
-    let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
-    let answer: AlterClientQuotasResponse = c.call(ApiKey::AlterClientQuotas, 1, &request).await;
-    let entries = answer.entries.iter();
-    let entries: Vec<_> = entries
-        .map(|e| (e.error_code, e.error_message.clone(), e.entity.len()))
-        .collect();
-    notes.note("set", entries);
+    const RATE: (&str, f64, bool) = ("producer_byte_rate", 1e6, false);
+    let alice: Entity<'_> = &[("user", Some("alice"))];
+    notes.note("none", c.quotas(&[("user", 2, None)], false).await);
+    notes.note("only judged", c.alter_quota(alice, RATE, true).await);
+    notes.note("set", c.alter_quota(alice, RATE, false).await);
+    // Apache Kafka's broker hears of it from its controller.
+    let told = loop {
+        let told = c.quotas(&[("user", 0, Some("alice"))], true).await;
+        if told.contains("alice") {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    notes.note("told", told);
+    notes.note("all users", c.quotas(&[("user", 2, None)], true).await);
+    notes.note("the default", c.quotas(&[("user", 1, None)], true).await);
+    notes.note(
+        "all clients",
+        c.quotas(&[("client-id", 2, None)], false).await,
+    );
+    notes.note("everything", c.quotas(&[], false).await);
+    let cases: [(&str, Entity<'_>, (&str, f64, bool)); 9] = [
+        ("unknown key", alice, ("nonsense", 1.0, false)),
+        ("unknown kind", &[("nonsense", Some("a"))], RATE),
+        ("no entity", &[], RATE),
+        (
+            "twice a kind",
+            &[("user", Some("a")), ("user", Some("b"))],
+            RATE,
+        ),
+        ("no name", &[("user", Some(""))], RATE),
+        ("below nothing", alice, ("producer_byte_rate", -1.0, false)),
+        ("a fraction", alice, ("producer_byte_rate", 0.5, false)),
+        (
+            "a rate of bytes of an address",
+            &[("ip", Some("127.0.0.1"))],
+            RATE,
+        ),
+        (
+            "remove what is not there",
+            alice,
+            ("consumer_byte_rate", 0.0, true),
+        ),
+    ];
+    for (what, entity, op) in cases {
+        notes.note(what, c.alter_quota(entity, op, true).await);
+    }
+    for (what, components) in [
+        ("asked of an unknown kind", vec![("nonsense", 2, None)]),
+        (
+            "asked of a kind twice",
+            vec![("user", 2, None), ("user", 2, None)],
+        ),
+        ("asked in an unknown way", vec![("user", 7, None)]),
+        ("asked of an exact nobody", vec![("user", 0, None)]),
+        (
+            "asked of an address and a user",
+            vec![("user", 2, None), ("ip", 2, None)],
+        ),
+        ("asked of others", vec![("user", 0, Some("bob"))]),
+    ] {
+        notes.note(what, c.quotas(&components, true).await);
+    }
 }
 
 pub(super) async fn elections(c: &mut Client, notes: &mut Notes) {
