@@ -65,6 +65,36 @@ fn frame<T: Encodable + HeaderVersion>(key: ApiKey, version: i16, request: &T) -
     Ok(frame)
 }
 
+/// A batch of `records` records of `size` bytes; of nobody with the producer (-1, -1).
+pub(crate) fn batch(producer: (i64, i16), records: i32, size: usize) -> Result<Bytes> {
+    // Old records would fall to retention while they are measured.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    let now = i64::try_from(now)?;
+    let one = |at: i32| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: producer.0,
+        producer_epoch: producer.1,
+        timestamp_type: TimestampType::Creation,
+        offset: i64::from(at),
+        sequence: if producer.0 < 0 { -1 } else { at },
+        timestamp: now,
+        key: None,
+        value: Some(vec![b'x'; size].into()),
+        headers: kafka_protocol::indexmap::IndexMap::default(),
+    };
+    let all: Vec<Record> = (0..records).map(one).collect();
+    let mut batch = BytesMut::new();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    RecordBatchEncoder::encode(&mut batch, &all, &options)?;
+    Ok(batch.freeze())
+}
+
 impl Client {
     pub(crate) fn connect(bootstrap: &str) -> Result<Self> {
         let stream = TcpStream::connect(bootstrap)?;
@@ -100,11 +130,11 @@ impl Client {
         self.answer().map(drop)
     }
 
-    /// Creates a topic of one partition and waits until it answers.
-    pub(crate) fn create(&mut self, name: &str) -> Result<()> {
+    /// Creates a topic and waits until its first partition answers.
+    pub(crate) fn create(&mut self, name: &str, partitions: i32) -> Result<()> {
         let topic = CreatableTopic::default()
             .with_name(TopicName(text(name)))
-            .with_num_partitions(1)
+            .with_num_partitions(partitions)
             .with_replication_factor(1);
         let request = CreateTopicsRequest::default()
             .with_topics(vec![topic])
@@ -141,32 +171,8 @@ impl Client {
                 code => bail!("no producer id: {code}"),
             }
         };
-        // Old records would fall to retention while they are measured.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-        let now = i64::try_from(now)?;
-        let one = |at: i32| Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-            producer_id: id,
-            producer_epoch: epoch,
-            timestamp_type: TimestampType::Creation,
-            offset: i64::from(at),
-            sequence: at,
-            timestamp: now,
-            key: None,
-            value: Some(vec![b'x'; size].into()),
-            headers: kafka_protocol::indexmap::IndexMap::default(),
-        };
-        let all: Vec<Record> = (0..records).map(one).collect();
-        let mut batch = BytesMut::new();
-        let options = RecordEncodeOptions {
-            version: 2,
-            compression: Compression::None,
-        };
-        RecordBatchEncoder::encode(&mut batch, &all, &options)?;
-        let data = PartitionProduceData::default().with_records(Some(batch.clone().freeze()));
+        let batch = batch((id, epoch), records, size)?;
+        let data = PartitionProduceData::default().with_records(Some(batch.clone()));
         let topic = TopicProduceData::default()
             .with_name(TopicName(text(topic)))
             .with_partition_data(vec![data]);
@@ -186,6 +192,23 @@ impl Client {
             records,
             sequence: 0,
         })
+    }
+
+    /// Writes these batches to a partition.
+    pub(crate) fn write(&mut self, topic: &str, partition: i32, batches: &Bytes) -> Result<()> {
+        let data = PartitionProduceData::default()
+            .with_index(partition)
+            .with_records(Some(batches.clone()));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(text(topic)))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(30_000)
+            .with_topic_data(vec![topic]);
+        self.stream
+            .write_all(&frame(ApiKey::Produce, PRODUCE, &request)?)?;
+        self.acknowledged()
     }
 
     pub(crate) fn send(&mut self, produce: &mut Produce) -> Result<()> {

@@ -1,11 +1,13 @@
 //! The embedded broker beside Apache Kafka: the same client, the same bytes, in one run.
-//! `cargo run --release -p milena-benches --bin broker -- target/release/milena [RECORDS [ROUNDS]]`
+//! `cargo run --release -p milena-benches --bin broker -- target/release/milena [RECORDS [ROUNDS]]`, or
+//! `… -- target/release/milena large [PARTITIONS [MEGABYTES]]` for the start on much data.
 //!
 //! Both brokers run all the time and are measured in turn, after one round that counts for nothing. Processor
 //! time is that of the broker's process; Apache Kafka runs with the Java options of its own start script.
 #![allow(clippy::indexing_slicing, reason = "a benchmark may fail by panicking")]
 
 mod client;
+mod large;
 mod process;
 
 use std::{
@@ -44,9 +46,15 @@ struct Figures {
 
 fn main() -> Result<()> {
     let mut args = env::args().skip(1);
-    let usage = "usage: broker MILENA [RECORDS [ROUNDS]]";
+    let usage = "usage: broker MILENA [RECORDS [ROUNDS]] | broker MILENA large [PARTITIONS [MB]]";
     let binary = PathBuf::from(args.next().context(usage)?);
-    let records: i64 = args.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let first = args.next();
+    if first.as_deref() == Some("large") {
+        let partitions = args.next().map_or(Ok(10_000), |text| text.parse())?;
+        let megabytes = args.next().map_or(Ok(10_000), |text| text.parse())?;
+        return large::measure(&binary, partitions, megabytes);
+    }
+    let records: i64 = first.map_or(Ok(1_000_000), |text| text.parse())?;
     let rounds: usize = args.next().map_or(Ok(3), |text| text.parse())?;
 
     let mut starts: Vec<f64> = Vec::new();
@@ -132,7 +140,7 @@ fn main() -> Result<()> {
 
 fn measure(broker: &Broker, topic: &str, records: i64, figures: &mut Figures) -> Result<()> {
     let mut client = Client::connect(&broker.bootstrap)?;
-    client.create(topic)?;
+    client.create(topic, 1)?;
     let mut produce = client.producer(topic, BATCH, RECORD)?;
     let batches = records / i64::from(BATCH);
     let (before, begun) = (broker.usage()?, Instant::now());

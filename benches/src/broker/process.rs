@@ -26,7 +26,7 @@ const KAFKA_JVM: [&str; 7] = [
 ];
 
 pub(crate) enum Server {
-    Milena { child: Child, _dir: TempDir },
+    Milena { child: Child, _dir: Option<TempDir> },
     Kafka { _broker: Box<KafkaBroker> },
 }
 
@@ -57,20 +57,30 @@ impl Drop for Server {
 }
 
 impl Broker {
+    /// A new one on an empty folder.
     pub(crate) fn milena(binary: &Path) -> Result<Self> {
         let dir = tempfile::tempdir()?;
+        let mut broker = Self::milena_on(binary, dir.path())?;
+        if let Server::Milena { _dir, .. } = &mut broker.server {
+            *_dir = Some(dir);
+        }
+        Ok(broker)
+    }
+
+    /// One on what lies in a folder.
+    pub(crate) fn milena_on(binary: &Path, dir: &Path) -> Result<Self> {
         let port = free_ports(1)?.first().copied().context("no port")?;
         let bootstrap = format!("127.0.0.1:{port}");
         let begun = Instant::now();
         let child = Command::new(binary)
             .args(["broker", "--listen", &bootstrap, "--data"])
-            .arg(dir.path())
+            .arg(dir)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot run {}", binary.display()))?;
         let pid = child.id();
-        let server = Server::Milena { child, _dir: dir };
+        let server = Server::Milena { child, _dir: None };
         first_answer(&bootstrap, begun)?;
         Ok(Self {
             server,
@@ -78,6 +88,16 @@ impl Broker {
             bootstrap,
             start: begun.elapsed(),
         })
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        if let Server::Milena { child, .. } = &mut self.server {
+            Command::new("kill").arg(self.pid.to_string()).status()?;
+            child.wait()?;
+        }
+        Ok(begun.elapsed())
     }
 
     pub(crate) fn kafka() -> Result<Self> {
