@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiKey, FetchRequest, FetchResponse,
+    ApiKey, DeleteTopicsRequest, DeleteTopicsResponse, FetchRequest, FetchResponse,
+    MetadataRequest, MetadataResponse,
+    delete_topics_request::DeleteTopicState,
     fetch_request::{FetchPartition, FetchTopic},
 };
 use milena_broker::{Broker, BrokerConfig};
@@ -131,5 +133,57 @@ async fn who_does_not_read_is_let_go_after_a_while() {
     let mut got = Vec::new();
     let _ = deaf.stream.read_to_end(&mut got).await;
     assert!(got.len() < 100_000_000, "{} bytes", got.len());
+    broker.shutdown().await;
+}
+
+/// The one broker leads every partition all the time; what a client of a cluster hears of a leader that is gone, it
+/// hears here of a topic that is, or of an epoch that never was.
+#[tokio::test]
+async fn who_knows_a_topic_of_the_past_or_a_leader_of_the_future_is_told() {
+    const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    const UNKNOWN_LEADER_EPOCH: i16 = 75;
+    const UNKNOWN_TOPIC_ID: i16 = 100;
+    let dir = tempfile::tempdir().unwrap();
+    let broker = start(&dir).await;
+    let mut client = Client::connect(&broker.bootstrap()).await;
+    client.create("t", 1, 1).await;
+    assert_eq!(client.produce("t", (-1, -1), -1, None, b"v").await.0, 0);
+    let known: MetadataResponse = client
+        .call(
+            ApiKey::Metadata,
+            12,
+            &MetadataRequest::default().with_topics(None),
+        )
+        .await;
+    let id = known.topics[0].topic_id;
+    let by_id = |epoch| {
+        let mut request = fetch(&["t"], 1, 1 << 20)
+            .with_max_wait_ms(60_000)
+            .with_min_bytes(1);
+        request.topics[0].topic = text("").into();
+        request.topics[0].topic_id = id;
+        request.topics[0].partitions[0].current_leader_epoch = epoch;
+        request
+    };
+    let answer = client.call(ApiKey::Fetch, 13, &by_id(5)).await;
+    assert_eq!(records(answer)[0].0, UNKNOWN_LEADER_EPOCH);
+    // One waits at the end of the topic when it goes, and asks again.
+    let mut waiting = Client::connect(&broker.bootstrap()).await;
+    waiting
+        .send(ApiKey::Fetch, 13, &by_id(-1).with_max_wait_ms(500))
+        .await;
+    let state = DeleteTopicState::default().with_name(Some(text("t").into()));
+    let request = DeleteTopicsRequest::default()
+        .with_topics(vec![state])
+        .with_timeout_ms(10_000);
+    let gone: DeleteTopicsResponse = client.call(ApiKey::DeleteTopics, 6, &request).await;
+    assert_eq!(gone.responses[0].error_code, 0);
+    let _: FetchResponse = waiting.receive(13).await;
+    let written = client.produce("t", (-1, -1), -1, None, b"v").await;
+    assert_eq!(written.0, UNKNOWN_TOPIC_OR_PARTITION);
+    // Another of the same name is not the one that was known.
+    client.create("t", 1, 1).await;
+    let answer = waiting.call(ApiKey::Fetch, 13, &by_id(-1)).await;
+    assert_eq!(records(answer)[0].0, UNKNOWN_TOPIC_ID);
     broker.shutdown().await;
 }
