@@ -15,6 +15,7 @@ mod schema_json;
 mod schema_read;
 mod tree;
 mod tree_error;
+mod tree_input;
 mod tree_names;
 mod tree_tokens;
 

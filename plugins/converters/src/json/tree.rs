@@ -4,13 +4,14 @@
 //! Leading zeros are read, text after the first value is not looked at, duplicate members keep the
 //! last value, UTF-16 and UTF-32 are detected.
 
-use std::borrow::Cow;
-
 use indexmap::IndexMap;
 use milena_data::{Decimal, Text};
 use num_bigint::BigInt;
 
-use super::tree_error::{TreeError, character, location};
+use super::{
+    tree_error::{TreeError, character, location},
+    tree_input::{Input, as_utf8},
+};
 
 /// Jackson's limit of nesting.
 pub(crate) const NESTING_MAX: usize = 1000;
@@ -66,10 +67,9 @@ impl Node {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, TreeError> {
     let text = as_utf8(bytes);
     let mut reader = Reader {
-        text: &text,
+        text: Input::new(&text),
         at: 0,
         last: "null",
-        wide: matches!(text, Cow::Owned(_)),
     };
     reader.skip_space()?;
     if reader.peek().is_none() {
@@ -78,60 +78,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Node, TreeError> {
     reader.value(0, false)
 }
 
-/// UTF-16 and UTF-32 are told by their zero bytes or a byte order mark.
-fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let utf32 = |big: bool, rest: &[u8]| -> Cow<'static, [u8]> {
-        let text: String = rest
-            .chunks(4)
-            .map(|unit| {
-                let unit = <[u8; 4]>::try_from(unit).unwrap_or([0xff; 4]);
-                let number = if big {
-                    u32::from_be_bytes(unit)
-                } else {
-                    u32::from_le_bytes(unit)
-                };
-                char::from_u32(number).unwrap_or('\u{fffd}')
-            })
-            .collect();
-        Cow::Owned(text.into_bytes())
-    };
-    let utf16 = |big: bool, rest: &[u8]| -> Cow<'static, [u8]> {
-        let units = rest.chunks(2).map(|pair| match <[u8; 2]>::try_from(pair) {
-            Ok(pair) if big => u16::from_be_bytes(pair),
-            Ok(pair) => u16::from_le_bytes(pair),
-            Err(_) => 0xfffd,
-        });
-        let text: String = char::decode_utf16(units)
-            .map(|c| c.unwrap_or('?'))
-            .collect();
-        Cow::Owned(text.into_bytes())
-    };
-    match bytes {
-        // Marks are looked for in four bytes only.
-        [] | [_] => Cow::Borrowed(bytes),
-        [0, _] | [0, _, _] => utf16(true, bytes),
-        [_, 0] | [_, 0, _] => utf16(false, bytes),
-        [_, _] | [_, _, _] => Cow::Borrowed(bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
-        [0, 0, 0xfe, 0xff, rest @ ..] => utf32(true, rest),
-        [0xff, 0xfe, 0, 0, rest @ ..] => utf32(false, rest),
-        [0xfe, 0xff, rest @ ..] => utf16(true, rest),
-        [0xff, 0xfe, rest @ ..] => utf16(false, rest),
-        [0, 0, 0, _, ..] => utf32(true, bytes),
-        [_, 0, 0, 0, ..] => utf32(false, bytes),
-        [0, _, ..] => utf16(true, bytes),
-        [_, 0, ..] => utf16(false, bytes),
-        _ => Cow::Borrowed(bytes),
-    }
-}
-
 pub(super) struct Reader<'t> {
-    pub(super) text: &'t [u8],
+    pub(super) text: Input<'t>,
     pub(super) at: usize,
     /// The last token, as Jackson names it where the input ends within the next.
     pub(super) last: &'static str,
-    /// The text was UTF-16 or UTF-32, of which Jackson sees characters rather than bytes.
-    pub(super) wide: bool,
 }
 
 impl Reader<'_> {
@@ -155,7 +106,7 @@ impl Reader<'_> {
 
     /// The current byte, which Jackson mostly takes for a character.
     pub(super) fn current_char(&self) -> char {
-        if self.wide {
+        if self.text.wide {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let text = String::from_utf8_lossy(rest.get(..rest.len().min(4)).unwrap_or(rest));
             return text.chars().next().unwrap_or(' ');
@@ -166,7 +117,7 @@ impl Reader<'_> {
     /// The current character, consumed but for its last byte (`_decodeCharForError`).
     fn whole_char(&mut self) -> Result<char, TreeError> {
         let mut out = String::new();
-        if !self.wide && self.peek().is_some_and(|byte| byte >= 0x80) {
+        if !self.text.wide && self.peek().is_some_and(|byte| byte >= 0x80) {
             let byte = self.peek().unwrap_or_default();
             self.multibyte(byte, self.last, &mut out)?;
             self.at -= 1;
@@ -381,7 +332,12 @@ impl Reader<'_> {
             self.at += run;
             match self.peek() {
                 None => {
-                    let message = format!("Unexpected end-of-input in {token}");
+                    let quote =
+                        "Unexpected end-of-input: was expecting closing quote for a string value";
+                    let message = match self.text.wide {
+                        true => quote.to_owned(),
+                        false => format!("Unexpected end-of-input in {token}"),
+                    };
                     return Err(TreeError::end(self.text, message));
                 }
                 Some(b'"') => {
@@ -432,7 +388,7 @@ impl Reader<'_> {
                 Some(byte) if byte & 0xc0 == 0x80 => code = code << 6 | u32::from(byte & 0x3f),
                 Some(byte) => {
                     let message = format!("Invalid UTF-8 middle byte 0x{byte:x}");
-                    return Err(TreeError::parse(self.text, at + 1, message));
+                    return Err(TreeError::middle(self.text, at + 1, message));
                 }
                 None => {
                     let message = format!("Unexpected end-of-input in {token}");
@@ -526,7 +482,7 @@ impl Reader<'_> {
         self.at - start
     }
 
-    fn bad_number(&self, at: usize, found: char, why: &str) -> TreeError {
+    pub(super) fn bad_number(&self, at: usize, found: char, why: &str) -> TreeError {
         let message = format!(
             "Unexpected character ({}) in numeric value: {why}",
             character(found)
@@ -537,21 +493,20 @@ impl Reader<'_> {
     fn number(&mut self, root: bool) -> Result<Node, TreeError> {
         let start = self.at;
         let eof = format!("Unexpected end-of-input in {}", self.last);
-        let negative = self.peek() == Some(b'-');
-        if negative {
+        let minus = "expected digit (0-9) to follow minus sign, for valid numeric value";
+        if self.peek() == Some(b'-') {
             self.at += 1;
         }
         if self.digits() == 0 {
             return Err(match self.peek() {
+                None if self.text.wide => {
+                    TreeError::end(self.text, "Unexpected end-of-inputNo digit following sign")
+                }
                 None => TreeError::end(self.text, eof),
-                Some(b'I') => self.negative_infinity(start),
+                Some(b'I') => self.infinity(start, minus),
                 // Jackson could read numbers that begin with a point, and is told not to.
                 Some(b'.') => self.not_a_value('.'),
-                Some(_) => self.bad_number(
-                    self.at,
-                    self.current_char(),
-                    "expected digit (0-9) to follow minus sign, for valid numeric value",
-                ),
+                Some(_) => self.bad_number(self.at, self.current_char(), minus),
             });
         }
         let mut real = false;
@@ -575,6 +530,10 @@ impl Reader<'_> {
             if self.digits() == 0 {
                 let why = "Exponent indicator not followed by a digit";
                 return Err(match self.peek() {
+                    None if self.text.wide => {
+                        let message = "Unexpected end-of-inputexpected a digit for number exponent";
+                        TreeError::end(self.text, message)
+                    }
                     None => TreeError::end(self.text, eof),
                     Some(_) => self.bad_number(self.at, self.current_char(), why),
                 });
@@ -584,20 +543,6 @@ impl Reader<'_> {
             return Err(self.unexpected("Expected space separating root-level values"));
         }
         self.number_node(start, real)
-    }
-
-    fn negative_infinity(&self, start: usize) -> TreeError {
-        let rest = self.text.get(start..).unwrap_or_default();
-        if rest.starts_with(b"-Infinity") {
-            let message = "Non-standard token '-Infinity': enable \
-                           `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow";
-            return TreeError::parse(self.text, start + 9, message);
-        }
-        self.bad_number(
-            self.at,
-            'I',
-            "expected digit (0-9) to follow minus sign, for valid numeric value",
-        )
     }
 
     fn number_node(&self, start: usize, real: bool) -> Result<Node, TreeError> {
@@ -613,8 +558,14 @@ impl Reader<'_> {
         }
         if real {
             return Decimal::parse(text).map(Node::Real).map_err(|error| {
+                // Jackson has skipped leading zeros.
+                let (sign, rest) = text.split_at(usize::from(text.starts_with('-')));
+                let rest = match rest.trim_start_matches('0') {
+                    short if short.starts_with(|c: char| c.is_ascii_digit()) => short,
+                    _ => rest,
+                };
                 TreeError::number(format!(
-                    "Value \"{text}\" can not be deserialized as `java.math.BigDecimal`, reason:  \
+                    "Value \"{sign}{rest}\" can not be deserialized as `java.math.BigDecimal`, reason:  \
                      {error}"
                 ))
             });

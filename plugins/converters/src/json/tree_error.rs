@@ -2,6 +2,7 @@
 
 use milena_api::ConnectError;
 
+use super::tree_input::Input;
 use crate::numbers::SERIALIZATION_EXCEPTION;
 
 const PARSE: &str = "com.fasterxml.jackson.core.JsonParseException";
@@ -19,15 +20,24 @@ pub(crate) struct TreeError {
 
 impl TreeError {
     /// A syntax error at a byte offset.
-    pub(crate) fn parse(text: &[u8], at: usize, message: impl Into<String>) -> Self {
+    pub(super) fn parse(text: Input<'_>, at: usize, message: impl Into<String>) -> Self {
         Self {
             class: PARSE,
             message: format!("{}\n at {}", message.into(), location(text, at)),
         }
     }
 
+    /// A byte that does not go on a character: it was not looked at as the end of a line.
+    pub(super) fn middle(text: Input<'_>, at: usize, message: impl Into<String>) -> Self {
+        let place = place(text, at, at.saturating_sub(1));
+        Self {
+            class: PARSE,
+            message: format!("{}\n at {place}", message.into()),
+        }
+    }
+
     /// The text ends too early.
-    pub(crate) fn end(text: &[u8], message: impl Into<String>) -> Self {
+    pub(super) fn end(text: Input<'_>, message: impl Into<String>) -> Self {
         Self {
             class: EOF,
             message: format!("{}\n at {}", message.into(), location(text, text.len())),
@@ -35,7 +45,7 @@ impl TreeError {
     }
 
     /// As [`Self::end`], said at a byte offset.
-    pub(crate) fn end_at(text: &[u8], at: usize, message: impl Into<String>) -> Self {
+    pub(super) fn end_at(text: Input<'_>, at: usize, message: impl Into<String>) -> Self {
         Self {
             class: EOF,
             message: format!("{}\n at {}", message.into(), location(text, at)),
@@ -43,7 +53,7 @@ impl TreeError {
     }
 
     /// A limit of Jackson is passed.
-    pub(crate) fn limit(message: impl Into<String>) -> Self {
+    pub(super) fn limit(message: impl Into<String>) -> Self {
         Self {
             class: LIMIT,
             message: message.into(),
@@ -51,7 +61,7 @@ impl TreeError {
     }
 
     /// A number that `BigDecimal` does not take.
-    pub(crate) fn number(message: impl Into<String>) -> Self {
+    pub(super) fn number(message: impl Into<String>) -> Self {
         Self {
             class: "java.lang.NumberFormatException",
             message: message.into(),
@@ -68,22 +78,33 @@ impl TreeError {
 }
 
 /// Line and column of a byte offset, in the words of Jackson.
-pub(crate) fn location(text: &[u8], at: usize) -> String {
-    let before = text.get(..at.min(text.len())).unwrap_or(text);
+pub(super) fn location(text: Input<'_>, at: usize) -> String {
+    place(text, at, at)
+}
+
+/// As [`location`]; line ends are counted up to `seen`.
+fn place(text: Input<'_>, at: usize, seen: usize) -> String {
+    let upto = |end: usize| text.get(..end.min(text.len())).unwrap_or(&text);
     let mut line = 1;
     let mut start = 0;
-    for (index, byte) in before.iter().enumerate() {
+    for (index, byte) in upto(seen).iter().enumerate() {
         let pair = *byte == b'\r' && text.get(index + 1) == Some(&b'\n');
         if *byte == b'\n' || (*byte == b'\r' && !pair) {
             line += 1;
             start = index + 1;
         }
     }
-    format!("{SOURCE}line: {line}, column: {}]", at - start + 1)
+    let column = if text.wide {
+        let before = upto(at).get(start..).unwrap_or_default();
+        String::from_utf8_lossy(before).encode_utf16().count() + 1
+    } else {
+        at - start + 1
+    };
+    format!("{SOURCE}line: {line}, column: {column}]")
 }
 
 /// A character as Jackson names it.
-pub(crate) fn character(c: char) -> String {
+pub(super) fn character(c: char) -> String {
     if c.is_control() {
         format!("(CTRL-CHAR, code {})", u32::from(c))
     } else if u32::from(c) > 255 {

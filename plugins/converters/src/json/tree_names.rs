@@ -12,7 +12,7 @@ const NAME_LENGTH_MAX: usize = 50_000;
 impl Reader<'_> {
     /// A name after its opening quote.
     pub(super) fn name(&mut self) -> Result<Text, TreeError> {
-        if self.peek().is_none() {
+        if self.peek().is_none() && !self.text.wide {
             let message = "Unexpected end-of-input: was expecting closing '\"' for name";
             return Err(TreeError::end(self.text, message));
         }

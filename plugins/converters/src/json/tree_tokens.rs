@@ -17,18 +17,59 @@ impl Reader<'_> {
     pub(super) fn bad_value(&mut self, in_array: bool) -> TreeError {
         match self.peek() {
             // Closing brackets in their place were seen before.
-            Some(b',' | b'}') => self.unexpected("expected a value"),
-            Some(b']') if in_array => self.unexpected("expected a value"),
+            Some(b',' | b'}') if !self.text.wide => self.unexpected("expected a value"),
+            Some(b']') if in_array && !self.text.wide => self.unexpected("expected a value"),
             Some(b'+') => {
+                let start = self.at;
                 self.at += 1;
-                let plus = "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not \
-                            allow numbers to have plus signs: enable \
+                let plus = "JSON spec does not allow numbers to have plus signs: enable \
                             `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow";
-                TreeError::parse(self.text, self.at, plus)
+                match self.peek() {
+                    None => TreeError::end(self.text, "Unexpected end-of-input in a Number value"),
+                    Some(b'I') => self.infinity(start, plus),
+                    Some(_) => self.bad_number(self.at, '+', plus),
+                }
+            }
+            Some(_) if self.text.wide => {
+                let c = self.current_char();
+                match c.is_alphabetic() || matches!(c, '_' | '$' | '\u{a2}'..='\u{a5}') {
+                    true => self.bad_word(self.at, c.len_utf8()),
+                    false => self.unexpected(&format!("expected a valid value {EXPECTED_TOKEN}")),
+                }
             }
             Some(byte) if starts_word(byte) => self.bad_word(self.at, 1),
             _ => self.unexpected(&format!("expected a valid value {EXPECTED_TOKEN}")),
         }
+    }
+
+    /// A sign before an `I`: the words for infinity are known, but not allowed.
+    pub(super) fn infinity(&self, start: usize, why: &str) -> TreeError {
+        let rest = self.text.get(start..).unwrap_or_default();
+        let plus = rest.first() == Some(&b'+');
+        let words = if plus {
+            ["+INF", "+Infinity"]
+        } else {
+            ["-INF", "-Infinity"]
+        };
+        let word = match rest.get(2) {
+            None => {
+                return TreeError::end(self.text, "Unexpected end-of-input in a Number value");
+            }
+            Some(b'N') => words[0],
+            Some(b'n') => words[1],
+            // Jackson tells the character after the `I`, but the plus whatever follows.
+            Some(_) if plus => return self.bad_number(start + 2, '+', why),
+            Some(byte) => return self.bad_number(start + 2, char::from(*byte), why),
+        };
+        let same = rest.iter().zip(word.as_bytes()).take_while(|(a, b)| a == b);
+        let matched = same.count();
+        if matched < word.len() {
+            return self.bad_word(start, matched);
+        }
+        let message = format!(
+            "Non-standard token '{word}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
+        );
+        TreeError::parse(self.text, start + word.len(), message)
     }
 
     /// A character just read that begins no value.
@@ -44,13 +85,15 @@ impl Reader<'_> {
     /// characters could be of an identifier.
     fn bad_word(&self, start: usize, matched: usize) -> TreeError {
         let head = self.text.get(start..start + matched).unwrap_or_default();
-        let mut word: String = head.iter().map(|byte| char::from(*byte)).collect();
+        let mut word: String = match self.text.wide {
+            true => String::from_utf8_lossy(head).into_owned(),
+            false => head.iter().map(|byte| char::from(*byte)).collect(),
+        };
         let mut length = matched;
         let mut reader = Reader {
             text: self.text,
             at: start + matched,
             last: self.last,
-            wide: self.wide,
         };
         while let Some(byte) = reader.peek() {
             let mut next = String::new();
@@ -97,6 +140,10 @@ impl Reader<'_> {
                 Err(self.bad_word(start, matched))
             }
             Some(..0x80) => Ok(node),
+            Some(_) if self.text.wide => match continues_word(self.current_char()) {
+                true => Err(self.bad_word(start, matched)),
+                false => Ok(node),
+            },
             // Jackson reads the first byte of a character twice here, so that it never fits.
             Some(byte @ 0xc0..=0xf7) => {
                 let message = format!("Invalid UTF-8 middle byte 0x{byte:x}");
@@ -122,6 +169,9 @@ fn continues_word(c: char) -> bool {
         '\u{a2}'..='\u{a5}' => true,
         // Superscripts and fractions are numbers, but no digits.
         '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{bc}'..='\u{be}' => false,
+        '\u{2070}' | '\u{2074}'..='\u{2079}' | '\u{2080}'..='\u{2089}' => false,
+        // Characters of format are ignored within names.
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
         // Jackson cuts characters to 16 bits here.
         '\u{10000}'.. => char::from_u32(u32::from(c) & 0xffff).is_some_and(char::is_alphanumeric),
         c => c.is_alphanumeric(),
