@@ -72,10 +72,15 @@ pub(crate) fn make(
 fn parse_spec(mappings: &[String]) -> Result<Spec, ConfigError> {
     let mut whole = None;
     let mut fields = HashMap::new();
+    // In the order of the setting, which decides where a hash map of Java has no other.
+    let mut names = Vec::new();
     for mapping in mappings {
         match *split_colons(mapping) {
             [field, kind] => {
-                fields.insert(field.trim().to_owned(), target(kind)?);
+                let field = field.trim().to_owned();
+                if fields.insert(field.clone(), target(kind)?).is_none() {
+                    names.push(field);
+                }
             }
             [kind] => whole = Some(target(kind)?),
             _ => {
@@ -90,7 +95,6 @@ fn parse_spec(mappings: &[String]) -> Result<Spec, ConfigError> {
     }
     match whole {
         None => {
-            let names: Vec<String> = fields.keys().cloned().collect();
             let order = in_hash_order(&names);
             Ok(Spec::Fields(fields, order))
         }

@@ -109,11 +109,22 @@ impl Failure {
             Self::Range => format!("Value out of range. Value:\"{text}\" Radix:10"),
             Self::Float => match text.trim_matches(|c| c <= ' ') {
                 "" => "empty String".to_owned(),
+                trimmed if has_two_points(trimmed) => "multiple points".to_owned(),
                 trimmed => format!("For input string: \"{trimmed}\""),
             },
             Self::Integer | Self::Type => format!("For input string: \"{text}\""),
         }
     }
+}
+
+/// Whether Java's parser of floats meets a second point before anything else that is no digit.
+fn has_two_points(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.strip_prefix('.').is_some_and(|rest| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+            .starts_with('.')
+    })
 }
 
 /// Java's integers of a text: an optional sign and digits of any script.

@@ -89,7 +89,12 @@ pub(crate) fn make(
     side: Side,
 ) -> Result<Box<dyn RecordTransform>, ConnectError> {
     let renames = parse_renames(config.list("renames"))?;
-    let old_names: Vec<String> = renames.keys().cloned().collect();
+    // In the order of the setting, which decides where a hash map of Java has no other.
+    let old_names: Vec<String> = config
+        .list("renames")
+        .iter()
+        .filter_map(|mapping| split_colons(mapping).first().map(|old| (*old).to_owned()))
+        .collect();
     let mut reverse = HashMap::new();
     for old in in_hash_order(&old_names) {
         if let Some(new) = renames.get(&old) {
