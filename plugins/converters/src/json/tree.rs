@@ -4,6 +4,8 @@
 //! Leading zeros are read, text after the first value is not looked at, duplicate members keep the
 //! last value, UTF-16 and UTF-32 are detected.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use milena_data::{Decimal, Text};
 use num_bigint::BigInt;
@@ -67,7 +69,7 @@ impl Node {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Node, TreeError> {
     let text = as_utf8(bytes);
     let mut reader = Reader {
-        text: Input::new(&text),
+        text: Input::new(&text, matches!(text, Cow::Owned(_))),
         at: 0,
         last: "null",
     };

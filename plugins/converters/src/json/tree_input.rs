@@ -12,11 +12,8 @@ pub(super) struct Input<'t> {
 }
 
 impl<'t> Input<'t> {
-    pub(super) fn new(text: &'t Cow<'_, [u8]>) -> Self {
-        Self {
-            bytes: text,
-            wide: matches!(text, Cow::Owned(_)),
-        }
+    pub(super) fn new(text: &'t [u8], wide: bool) -> Self {
+        Self { bytes: text, wide }
     }
 }
 
