@@ -199,7 +199,8 @@ fn the_commands_work_against_milena() {
     let list = ok(&url, &["connectors", "list"]);
     assert!(list.starts_with("NAME "), "{list}");
     let all = json(&url, &["connectors", "status"]);
-    assert_eq!(all.as_object().unwrap().len(), 2, "{all}");
+    // The file's and the orders'.
+    assert_eq!(all.as_object().unwrap().len(), 4, "{all}");
     let initial = dir.path().join("stopped.json");
     fs::write(
         &initial,
