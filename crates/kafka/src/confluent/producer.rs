@@ -105,7 +105,13 @@ impl ConfluentProducer {
                 format!("Failed to construct kafka producer: {cause}"),
             )
         };
-        let config = ProducerConfig::new(&library_props(props)?).map_err(|error| failed(&error))?;
+        let mut props = library_props(props)?;
+        // Java's hash of keys; the library's own default is another one, and one key would be in two partitions.
+        props.insert(
+            ProducerConfig::PARTITIONER_TYPE_CONFIG.to_owned(),
+            ProducerConfig::MURMUR2_RANDOM_PARTITIONER.to_owned(),
+        );
+        let config = ProducerConfig::new(&props).map_err(|error| failed(&error))?;
         let producer = KafkaProducer::new(config, Raw, Raw).map_err(|error| failed(&error))?;
         let buffer = Arc::new(AckBuffer::default());
         let (source, target) = (Arc::clone(&buffer), Arc::clone(&sink));

@@ -204,3 +204,40 @@ mod embedded {
         super::transactions(&World::embedded().await).await;
     }
 }
+
+/// The partitions that Java's client gives these keys: murmur2, of seven partitions.
+const OF_JAVA: [(&str, i32); 6] = [
+    ("", 2),
+    ("a", 5),
+    ("key", 4),
+    ("user-42", 1),
+    (r#"["s",{"filename":"/f"}]"#, 0),
+    ("été", 4),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_to_the_partition_that_java_gives_it() {
+    let world = World::embedded().await;
+    world.topic("keyed", 7).await;
+    let topic: Arc<str> = "keyed".into();
+    // As the tasks and the writers of internal topics are set, and a setting that would choose otherwise.
+    for more in [
+        ("enable.idempotence", "false"),
+        ("partitioner.type", "ConsistentRandomPartitioner"),
+    ] {
+        let (producer, acks) = world.producer(&[("acks", "all"), more]).await;
+        let keyed = (0_u64..).zip(OF_JAVA).map(|(ticket, (key, _))| OutRecord {
+            partition: None,
+            key: Some(key.into()),
+            ..record(&topic, "v", ticket)
+        });
+        producer.send(keyed.collect()).await.unwrap();
+        producer.flush().await.unwrap();
+        let answered = acks.wait(OF_JAVA.len()).await;
+        let partitions = answered
+            .iter()
+            .map(|ack| ack.outcome.as_ref().unwrap().partition);
+        let wanted = OF_JAVA.map(|(_, partition)| partition);
+        assert_eq!(partitions.collect::<Vec<_>>(), wanted);
+    }
+}
