@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod render;
 mod server;
 mod settings;
 mod stores;

@@ -105,26 +105,33 @@ impl TlsSettings {
     /// The certificates that are trusted.
     pub(crate) fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
-        match &self.trust {
-            Trust::System => {
-                let bundle = SYSTEM_TRUST
-                    .iter()
-                    .find_map(|path| std::fs::read(path).ok());
-                // A system's list may hold certificates that rustls does not take; the rest is good.
-                roots.add_parsable_certificates(
-                    CertificateDer::pem_slice_iter(&bundle.unwrap_or_default()).flatten(),
-                );
-            }
-            Trust::Certificates(list) => {
-                for certificate in list {
-                    let added = roots.add(certificate.clone());
-                    added.map_err(|error| {
-                        TlsError::new("ssl.truststore.location", error.to_string())
-                    })?;
-                }
-            }
+        for certificate in self.trusted()? {
+            let added = roots.add(certificate);
+            added.map_err(|error| TlsError::new("ssl.truststore.location", error.to_string()))?;
         }
         Ok(roots)
+    }
+
+    /// The certificates that are trusted, one by one. A system's list may hold some that rustls does not take; the rest
+    /// is good.
+    pub(crate) fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let list = match &self.trust {
+            Trust::Certificates(list) => return Ok(list.clone()),
+            Trust::System => SYSTEM_TRUST
+                .iter()
+                .find_map(|path| std::fs::read(path).ok()),
+        };
+        let list = list.ok_or_else(|| {
+            TlsError::new(
+                "ssl.truststore.location",
+                "it must be set: this system has no list of trusted certificates",
+            )
+        })?;
+        let taken = |certificate: &CertificateDer<'static>| {
+            RootCertStore::empty().add(certificate.clone()).is_ok()
+        };
+        let all = CertificateDer::pem_slice_iter(&list).flatten();
+        Ok(all.filter(taken).collect())
     }
 
     /// The implementation, with the cipher suites that were asked for.

@@ -28,7 +28,7 @@ const CLASS: &str = "no class named by a configuration is ever executed";
 const KERBEROS: &str = "Kerberos is not available; use PLAIN over TLS or mutual TLS";
 const LOGIN: &str =
     "the data client has PLAIN and mutual TLS only; use PLAIN over TLS, or security.protocol=SSL";
-const STORES: &str = "only PEM is available; convert the store (keytool -importkeystore, then openssl pkcs12 -nodes)";
+const STORES: &str = "stores are read in these formats only";
 const BYTES: &str = "clients carry bytes; converters make them";
 const METRICS: &str = "metrics are the worker's own, see GET /metrics";
 
@@ -90,8 +90,7 @@ pub fn fate(client: ClientKind, name: &str) -> Fate {
         | "sasl.oauthbearer.jwt.retriever.class"
         | "sasl.oauthbearer.jwt.validator.class" => refused(CLASS),
         "ssl.provider" | "security.providers" => refused("TLS is rustls; there are no providers"),
-        "ssl.cipher.suites" => refused("the cipher suites are those of rustls"),
-        "ssl.keystore.type" | "ssl.truststore.type" => unless(&["PEM"], STORES),
+        "ssl.keystore.type" | "ssl.truststore.type" => unless(&["JKS", "PKCS12", "PEM"], STORES),
         "sasl.mechanism" if data => unless(&["PLAIN"], LOGIN),
         "sasl.mechanism" => unless(
             &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
@@ -180,7 +179,7 @@ mod tests {
             (Producer, "sasl.mechanism", "SCRAM-SHA-256"),
             (Consumer, "group.protocol", "consumer"),
             (Producer, "partitioner.class", "com.example.Mine"),
-            (Consumer, "ssl.truststore.type", "JKS"),
+            (Consumer, "ssl.truststore.type", "BCFKS"),
         ] {
             let text = refusal(client, name, value).unwrap();
             assert!(text.contains(name) && text.contains(value), "{text}");

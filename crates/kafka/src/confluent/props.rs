@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
+use crate::{
+    ports::{ClientProps, KafkaError, KafkaErrorKind},
+    security::{Security, unusable_tls},
+};
 
 /// Properties that name Java classes or switch on what has no meaning here; the library must not see them.
 const DROPPED: [&str; 10] = [
@@ -16,6 +19,20 @@ const DROPPED: [&str; 10] = [
     "enable.metrics.push",
     "group.id",
     "group.instance.id",
+];
+
+/// What names stores and opens them.
+const STORES: [&str; 10] = [
+    "ssl.truststore.type",
+    "ssl.truststore.location",
+    "ssl.truststore.password",
+    "ssl.truststore.certificates",
+    "ssl.keystore.type",
+    "ssl.keystore.location",
+    "ssl.keystore.password",
+    "ssl.keystore.key",
+    "ssl.keystore.certificate.chain",
+    "ssl.key.password",
 ];
 
 /// The mechanisms that the library has for data.
@@ -40,7 +57,17 @@ pub(super) fn library_props(props: &ClientProps) -> Result<HashMap<String, Strin
     let kept = props
         .iter()
         .filter(|(name, _)| !DROPPED.contains(&name.as_str()));
-    Ok(kept
+    let mut kept: HashMap<_, _> = kept
         .map(|(name, value)| (name.clone(), value.clone()))
-        .collect())
+        .collect();
+    // The library reads PEM only: it gets what the stores hold, and no store.
+    if let Some(tls) = Security::from_props(props)?.tls {
+        kept.retain(|name, _| !STORES.contains(&name.as_str()));
+        let pem = tls.to_pem_props().map_err(|error| unusable_tls(&error))?;
+        kept.extend(
+            pem.into_iter()
+                .map(|(name, value)| (name.to_owned(), value.reveal().clone())),
+        );
+    }
+    Ok(kept)
 }

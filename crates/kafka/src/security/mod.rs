@@ -6,16 +6,12 @@
 
 mod jaas;
 mod sasl;
-mod tls;
 
 pub use sasl::{OAuthBearer, Sasl, ScramHash};
-pub use tls::{Tls, TlsIdentity, Trust};
-
-pub(crate) use tls::client_config;
-
 use std::collections::BTreeMap;
 
 use milena_config::Secret;
+use milena_tls::{TlsError, TlsSettings};
 
 use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
 
@@ -23,13 +19,13 @@ use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
 #[derive(Debug)]
 pub struct Security {
     /// TLS, for `SSL` and `SASL_SSL`.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsSettings>,
     /// The login, for `SASL_PLAINTEXT` and `SASL_SSL`.
     pub sasl: Option<Sasl>,
 }
 
 impl Security {
-    /// Parses the `security.protocol`, `ssl.*` and `sasl.*` properties; reads the PEM files they name.
+    /// Parses the `security.protocol`, `ssl.*` and `sasl.*` properties; reads the stores they name.
     ///
     /// # Errors
     /// Of kind `Config`, naming the property and the remedy, never its value when that may be a secret.
@@ -48,10 +44,23 @@ impl Security {
             }
         };
         Ok(Self {
-            tls: tls.then(|| Tls::from_props(props)).transpose()?,
+            tls: tls.then(|| tls_settings(props)).transpose()?,
             sasl: sasl.then(|| Sasl::from_props(props)).transpose()?,
         })
     }
+}
+
+fn tls_settings(props: &ClientProps) -> Result<TlsSettings, KafkaError> {
+    for name in ["ssl.provider", "security.providers"] {
+        if text(props, name).is_some() {
+            return Err(refused(name, "it is not available; remove it"));
+        }
+    }
+    TlsSettings::from_props(props).map_err(|error| unusable_tls(&error))
+}
+
+pub(crate) fn unusable_tls(error: &TlsError) -> KafkaError {
+    refused(&error.property, &error.remedy)
 }
 
 /// The options of a JAAS line by name, as a listener's `sasl.jaas.config` holds its users in.

@@ -1,6 +1,8 @@
 //! Security settings as a user writes them.
 
-use super::{Sasl, Security, Trust, jaas::JaasLine};
+use milena_tls::Trust;
+
+use super::{Sasl, Security, jaas::JaasLine};
 use crate::ports::{ClientProps, KafkaErrorKind};
 
 fn props(list: &[(&str, &str)]) -> ClientProps {
@@ -91,12 +93,12 @@ fn code_in_a_login_is_refused_by_name() {
 }
 
 #[test]
-fn java_stores_are_refused_with_the_remedy() {
+fn a_store_that_cannot_be_read_is_refused_by_its_property() {
     let message = refusal(&[
         ("security.protocol", "SSL"),
         ("ssl.truststore.location", "/nowhere/trust.jks"),
     ]);
-    assert!(message.contains("ssl.truststore.type") && message.contains("keytool"));
+    assert!(message.contains("ssl.truststore.location") && message.contains("cannot be read"));
 }
 
 #[test]

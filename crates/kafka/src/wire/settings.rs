@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     ports::{ClientProps, KafkaError, KafkaErrorKind},
-    security::{Security, client_config},
+    security::{Security, unusable_tls},
 };
 
 /// A host and a port.
@@ -56,9 +56,13 @@ impl WireSettings {
         let security = Security::from_props(props)?;
         let tls = match &security.tls {
             None => None,
-            Some(tls) => Some(tokio_rustls::TlsConnector::from(std::sync::Arc::new(
-                client_config(tls)?,
-            ))),
+            Some(tls) => {
+                let client =
+                    milena_tls::client_config(tls).map_err(|error| unusable_tls(&error))?;
+                Some(tokio_rustls::TlsConnector::from(std::sync::Arc::new(
+                    client,
+                )))
+            }
         };
         let millis = |name, default| millis(props, name, default);
         Ok(Self {

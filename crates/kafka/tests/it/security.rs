@@ -1,14 +1,20 @@
 //! Logins and TLS against a real broker.
 
-use std::{fs, sync::LazyLock};
+use std::{
+    fs,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use milena_kafka::{
     clients,
-    ports::{ClientProps, KafkaError, KafkaErrorKind},
+    ports::{AckSink, ClientProps, CreateOutcome, KafkaError, KafkaErrorKind, OutRecord, StartAt},
 };
 use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use tempfile::TempDir;
+
+use crate::support::Acks;
 
 const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
@@ -44,6 +50,7 @@ static SECURED: LazyLock<Secured> = LazyLock::new(|| {
         ("TLS", "SSL"),
         ("MUTUAL", "SSL"),
         ("OTHER", "SSL"),
+        ("STORED", "SSL"),
         ("BOTH", "SASL_SSL"),
     ];
     let mut properties = vec![
@@ -97,6 +104,17 @@ static SECURED: LazyLock<Secured> = LazyLock::new(|| {
             properties.push((format!("{prefix}.{name}"), value));
         }
     }
+    for (name, value) in [
+        ("keystore.type", "PKCS12".to_owned()),
+        ("keystore.location", golden("worker.p12")),
+        ("keystore.password", "changeit".to_owned()),
+        ("truststore.type", "JKS".to_owned()),
+        ("truststore.location", golden("trust.jks")),
+        ("truststore.password", "changeit".to_owned()),
+        ("client.auth", "required".to_owned()),
+    ] {
+        properties.push((format!("listener.name.stored.ssl.{name}"), value));
+    }
     let user = |scram: &str| format!("{scram}=[name=alice,password=wonder land]");
     let broker = KafkaBroker::start_with(&BrokerOptions {
         listeners: listeners
@@ -110,13 +128,22 @@ static SECURED: LazyLock<Secured> = LazyLock::new(|| {
     Secured { broker, files }
 });
 
+/// A store that `keytool` or `openssl` wrote.
+fn golden(name: &str) -> String {
+    let here = env!("CARGO_MANIFEST_DIR");
+    format!("{here}/../../testing/golden/tls/{name}")
+}
+
 fn props(listener: &str, list: &[(&str, &str)]) -> ClientProps {
     let files = SECURED.files.path().to_str().unwrap();
     let mut props = ClientProps::new();
     let address = SECURED.broker.address(listener).unwrap();
     props.insert("bootstrap.servers".into(), address);
     for (name, value) in list {
-        props.insert((*name).into(), value.replace("FILES", files));
+        props.insert(
+            (*name).into(),
+            value.replace("FILES", files).replace("GOLDEN", &golden("")),
+        );
     }
     props
 }
@@ -210,4 +237,132 @@ async fn tls_checks_the_chain_the_host_and_who_we_are() {
     both.push(("sasl.mechanism", "PLAIN"));
     both.push(("sasl.jaas.config", &line));
     connect("BOTH", &both).await.unwrap();
+}
+
+/// Writes a record and reads it again through the data client.
+async fn carries_data(listener: &str, list: &[(&str, &str)], topic: &str) {
+    let mut props = props(listener, list);
+    let admin = clients().admin(&props).await.unwrap();
+    let made = admin.create_topics(vec![crate::support::topic(topic, 1)]);
+    assert_eq!(made.await.unwrap(), [CreateOutcome::Created]);
+    let acks = Arc::new(Acks::default());
+    let taken = Arc::clone(&acks);
+    let sink: AckSink = Arc::new(move |list| taken.take(list));
+    let producer = clients().producer(&props, sink).await.unwrap();
+    let record = OutRecord {
+        topic: topic.into(),
+        value: Some("carried".into()),
+        ..OutRecord::default()
+    };
+    producer.send(vec![record]).await.unwrap();
+    producer.flush().await.unwrap();
+    assert!(acks.wait(1).await[0].outcome.is_ok());
+    props.insert("group.id".to_owned(), "reader".to_owned());
+    let mut fetcher = clients().fetcher(&props).await.unwrap();
+    let start = vec![(topic.into(), 0, Some(StartAt::Earliest))];
+    fetcher.assign(start).await.unwrap();
+    let mut read = Vec::new();
+    while read.is_empty() {
+        for batch in fetcher.poll(Duration::from_millis(500)).await.unwrap() {
+            read.extend(batch.records);
+        }
+    }
+    assert_eq!(read[0].value.as_deref(), Some(b"carried".as_slice()));
+    fetcher.close().await;
+    producer.close(Duration::from_secs(1)).await;
+}
+
+const JAVA_STORES: [(&str, &str); 3] = [
+    ("security.protocol", "SSL"),
+    ("ssl.truststore.password", "changeit"),
+    ("ssl.keystore.password", "changeit"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_and_requests_go_through_stores_of_every_kind() {
+    if oracle_is_missing("data_and_requests_go_through_stores_of_every_kind") {
+        return;
+    }
+    let kinds: [(&str, &[(&str, &str)]); 4] = [
+        (
+            "pkcs12",
+            &[
+                ("ssl.truststore.type", "PKCS12"),
+                ("ssl.truststore.location", "GOLDENtrust.p12"),
+                ("ssl.keystore.type", "PKCS12"),
+                ("ssl.keystore.location", "GOLDENworker.p12"),
+            ],
+        ),
+        (
+            "pkcs12-legacy",
+            &[
+                ("ssl.truststore.type", "PKCS12"),
+                ("ssl.truststore.location", "GOLDENtrust.p12"),
+                ("ssl.keystore.type", "PKCS12"),
+                ("ssl.keystore.location", "GOLDENworker-legacy.p12"),
+            ],
+        ),
+        (
+            "jks-by-default",
+            &[
+                ("ssl.truststore.location", "GOLDENtrust.jks"),
+                ("ssl.keystore.location", "GOLDENworker.jks"),
+                ("ssl.key.password", "other-one"),
+                ("ssl.cipher.suites", "TLS_AES_256_GCM_SHA384"),
+            ],
+        ),
+        (
+            "mixed",
+            &[
+                ("ssl.truststore.type", "PEM"),
+                ("ssl.truststore.location", "GOLDENca.pem"),
+                ("ssl.keystore.type", "JKS"),
+                ("ssl.keystore.location", "GOLDENworker.jks"),
+                ("ssl.key.password", "other-one"),
+            ],
+        ),
+    ];
+    for (name, stores) in kinds {
+        let list: Vec<_> = JAVA_STORES.iter().chain(stores).copied().collect();
+        carries_data("STORED", &list, &format!("stored-{name}")).await;
+    }
+    let line = login(PLAIN, "wonder land");
+    let mut both = TLS.to_vec();
+    both[0] = ("security.protocol", "SASL_SSL");
+    both.push(("sasl.mechanism", "PLAIN"));
+    both.push(("sasl.jaas.config", &line));
+    carries_data("BOTH", &both, "logged-in").await;
+
+    // A wrong password of a store is refused by name, without it.
+    let wrong: Vec<_> = [
+        ("security.protocol", "SSL"),
+        ("ssl.truststore.location", "GOLDENtrust.jks"),
+        ("ssl.truststore.password", "looking-glass"),
+    ]
+    .into();
+    let props = props("STORED", &wrong);
+    let refused = [
+        clients().admin(&props).await.err().unwrap(),
+        clients().fetcher(&props).await.err().unwrap(),
+    ];
+    for error in refused {
+        assert_eq!(error.kind, KafkaErrorKind::Config);
+        assert!(error.message.contains("ssl.truststore.location"), "{error}");
+        assert!(!error.message.contains("looking-glass"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_the_data_client_lacks_is_refused_by_name() {
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"] {
+        let pairs = [
+            ("bootstrap.servers", "127.0.0.1:1"),
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", mechanism),
+        ];
+        let props: ClientProps = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let error = clients().fetcher(&props).await.err().unwrap();
+        assert_eq!(error.kind, KafkaErrorKind::Config);
+        assert!(error.message.contains(mechanism), "{error}");
+    }
 }

@@ -106,7 +106,7 @@ pub(crate) struct Acks {
 }
 
 impl Acks {
-    fn take(&self, list: Vec<Ack>) {
+    pub(crate) fn take(&self, list: Vec<Ack>) {
         self.list.lock().unwrap().extend(list);
         self.arrived.notify_one();
     }
