@@ -143,6 +143,32 @@ impl OffsetStore {
             .filter_map(|stored| Some((stored.partition.as_ref(), stored.offset.as_ref()?)))
     }
 
+    /// One connector's offsets out of two stores: what stands in `over` counts, what does not stand there is taken from
+    /// here (KIP-618, the connector's own topic over the worker's). The bytes of keys are those of both.
+    #[must_use]
+    pub fn overlaid(&self, connector: &str, over: &Self) -> Self {
+        let of = |store: &Self| store.connectors.get(connector).cloned().unwrap_or_default();
+        let mut merged = of(self);
+        for (canonical, above) in of(over) {
+            let Some(below) = merged.remove(&canonical) else {
+                merged.insert(canonical, above);
+                continue;
+            };
+            let mut keys = below.keys;
+            keys.retain(|key| !above.keys.contains(key));
+            keys.extend(above.keys);
+            let both = Stored {
+                partition: above.partition,
+                offset: above.offset.or(below.offset),
+                keys,
+            };
+            merged.insert(canonical, both);
+        }
+        Self {
+            connectors: BTreeMap::from([(connector.into(), merged)]),
+        }
+    }
+
     fn stored(&self, connector: &str, partition: Option<&SourceMap>) -> Option<&Stored> {
         self.connectors.get(connector)?.get(&canonical(partition))
     }

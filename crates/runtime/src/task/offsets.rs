@@ -28,6 +28,10 @@ pub trait SourceOffsets: Send + Sync {
     /// after an error the caller writes all of them again.
     async fn write(&self, entries: Vec<OffsetWrite>) -> Result<(), ConnectError>;
 
+    /// Takes up what was committed to [`Self::topic`] in a transaction: a store that keeps a copy elsewhere writes it
+    /// (spec `distributed.md` 1.6.1). It never fails: the transaction's word counts.
+    async fn committed(&self, _entries: Vec<OffsetWrite>) {}
+
     /// The bytes under which a partition's offset stands already, when they differ from what this
     /// worker would write (written by another order of keys); the caller then uses these.
     fn stored_key(&self, _connector: &str, _partition: &SourceMap) -> Option<Bytes> {

@@ -51,8 +51,6 @@ pub struct TaskWorld {
     pub topic_creation: bool,
     /// Whether source tasks are exactly-once.
     pub exactly_once: ExactlyOnce,
-    /// The committed source offsets.
-    pub offsets: Arc<dyn SourceOffsets>,
     /// Until when tasks may act.
     pub lease: Arc<Lease>,
     /// Where tasks count what they do.
@@ -81,6 +79,8 @@ pub struct TaskSpec {
     pub target: TaskTarget,
     /// What the worker checks around the start, when the task is exactly-once.
     pub gate: Option<Arc<dyn StartGate>>,
+    /// The committed offsets of its connector, when it is a source.
+    pub offsets: Arc<dyn SourceOffsets>,
     /// What tasks share.
     pub world: Arc<TaskWorld>,
 }

@@ -142,3 +142,67 @@ pub(super) fn connector_admin(worker: &Props, connector: &Props, client_id: &str
     }
     props
 }
+
+/// The worker's keys of a kind of client, then the connector's own.
+fn layers(props: &mut ClientProps, worker: &Props, connector: &Props, kind: &str) {
+    let own = format!("{kind}.override.");
+    let kind = format!("{kind}.");
+    for (layer, prefix) in [(worker, kind), (connector, own)] {
+        for (key, value) in layer {
+            if let Some(name) = key.strip_prefix(&prefix) {
+                props.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+}
+
+fn connector_base(worker: &Props, client_id: String) -> ClientProps {
+    let mut props = ClientProps::from([("client.id".to_owned(), client_id)]);
+    if let Some(bootstrap) = worker.get("bootstrap.servers") {
+        props.insert("bootstrap.servers".to_owned(), bootstrap.clone());
+    }
+    props
+}
+
+/// The reader of a connector's own offsets topic (spec `distributed.md` 1.6.1).
+pub(super) fn connector_offsets_reader(
+    worker: &Props,
+    connector: &Props,
+    name: &str,
+    exactly_once: bool,
+) -> ClientProps {
+    let base = connector_base(worker, format!("connector-consumer-{name}-offsets"));
+    let mut props = with(base, &[("isolation.level", "read_committed")]);
+    layers(&mut props, worker, connector, "consumer");
+    let forced = [
+        ("enable.auto.commit", "false"),
+        ("auto.offset.reset", "earliest"),
+    ];
+    let props = with(props, &forced);
+    match exactly_once {
+        true => with(props, &[("isolation.level", "read_committed")]),
+        false => props,
+    }
+}
+
+/// The writer of a connector's own offsets topic outside of transactions.
+pub(super) fn connector_offsets_writer(
+    worker: &Props,
+    connector: &Props,
+    name: &str,
+) -> ClientProps {
+    let base = connector_base(worker, format!("connector-producer-{name}-offsets"));
+    let mut props = with(
+        base,
+        &[
+            ("acks", "all"),
+            ("max.in.flight.requests.per.connection", "1"),
+            ("delivery.timeout.ms", INT_MAX),
+            ("enable.idempotence", "false"),
+            ("linger.ms", "0"),
+        ],
+    );
+    layers(&mut props, worker, connector, "producer");
+    props.remove("transactional.id");
+    props
+}

@@ -2,7 +2,7 @@
 //! can answer while they are read (spec `rest-and-config.md` 13.13).
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -11,12 +11,11 @@ use milena_config::Props;
 use milena_core::{
     cluster::SessionKey,
     herder::{DistributedHerder, ExactlyOnceMode, TopicRecord},
-    offsets::OffsetStore,
 };
 use milena_kafka::ports::{Admin, ClientProps, InRecord, KafkaClients};
 use milena_registry::Registry;
 use milena_rest_model::{KAFKA_VERSION, LeaderPort, PluginPort};
-use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::{
@@ -24,10 +23,11 @@ use super::{
     appender::Appender,
     client_props,
     config_writer::ConfigWriter,
+    connector_offsets::TopicStores,
     handle::HerderClient,
     hosts::{Hosts, News},
     internal_topics::prepare_internal_topics,
-    kafka_offsets::{self, KafkaOffsets},
+    kafka_offsets::KafkaOffsets,
     kafka_surroundings::KafkaSurroundings,
     metrics::WorkerMetrics,
     port::WorkerPort,
@@ -83,11 +83,14 @@ impl DistributedWorker {
         let admin = admin.map_err(StartError::Client)?;
         let cluster_id = Arc::new(OnceLock::new());
 
-        let offsets = Arc::new(KafkaOffsets {
-            topic: settings.offset_topic.name.as_str().into(),
-            store: Arc::new(Mutex::new(OffsetStore::new())),
-            log: OnceCell::new(),
-        });
+        let offsets = Arc::new(KafkaOffsets::new(&settings.offset_topic.name));
+        let stores = TopicStores::new(
+            Arc::clone(&offsets),
+            Arc::clone(&deps.clients),
+            deps.props.clone(),
+            settings.offset_topic.clone(),
+            settings.exactly_once == ExactlyOnceMode::Enabled,
+        );
         let metrics = Arc::new(TaskMetricsBook::new(settings.common.metrics));
         let (news, received) = mpsc::channel(NEWS);
         let hosts = Arc::new(Hosts {
@@ -106,10 +109,10 @@ impl DistributedWorker {
                     ExactlyOnceMode::Enabled => ExactlyOnce::On,
                     _ => ExactlyOnce::Off,
                 },
-                offsets: Arc::clone(&offsets) as _,
                 lease: Arc::new(Lease::since(Instant::now())),
                 metrics: Arc::clone(&metrics),
             }),
+            stores: Arc::new(stores),
             graceful_stop: settings.common.graceful_stop,
             news: news.clone(),
             metrics: WorkerMetrics::new(
@@ -136,7 +139,6 @@ impl DistributedWorker {
             plugins: Arc::clone(&deps.plugins),
             hosts: Arc::clone(&hosts),
             cluster_id: Arc::clone(&cluster_id),
-            offsets: Arc::clone(&offsets) as _,
             standalone: false,
         });
         let opening = Opening {
@@ -249,23 +251,16 @@ impl Opening {
 
     async fn open_offsets(&self, partitions: Vec<i32>) -> Result<(), StartError> {
         let client_id = self.settings.client_id_of("offsets");
-        let store = Arc::clone(&self.offsets.store);
-        let on_records: OnRecords = Box::new(move |records| {
-            for record in records {
-                kafka_offsets::apply(&store, record.key.as_deref(), record.value.as_deref());
-            }
-            std::future::ready(()).boxed()
-        });
-        let topic = Arc::clone(&self.offsets.topic);
         let committed = self.settings.exactly_once == ExactlyOnceMode::Enabled;
-        let log = self
-            .read_log(topic, partitions, &client_id, committed, on_records)
-            .await?;
-        let props = client_props::log_writer(&self.deps.props, &client_id);
-        let appender = self.appender(&props).await?;
-        // Set once: this is the only place.
-        let _ = self.offsets.log.set((log, appender));
-        Ok(())
+        let reader = client_props::log_reader(&self.deps.props, &client_id, committed);
+        let writer = client_props::log_writer(&self.deps.props, &client_id);
+        let (clients, admin) = (self.deps.clients.as_ref(), Arc::clone(&self.admin));
+        let opened = self
+            .offsets
+            .open_log(clients, admin, partitions, &reader, &writer);
+        opened.await.map_err(StartError::Client)?;
+        let read = self.offsets.catch_up().await;
+        read.map_err(|_| StartError::NotRead)
     }
 
     async fn open_statuses(&self, partitions: Vec<i32>) -> Result<StatusWriter, StartError> {

@@ -110,7 +110,7 @@ impl SourceOffsets for FileOffsets {
 
 #[async_trait]
 impl OffsetBook for FileOffsets {
-    async fn look(&self) -> Result<SharedOffsets, ConnectError> {
+    async fn look(&self, _: &str) -> Result<SharedOffsets, ConnectError> {
         Ok(Arc::clone(&self.store))
     }
 

@@ -15,7 +15,9 @@ use milena_core::{
 use milena_registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Resolver, metrics::WorkerMetrics, topic_log::TopicLog};
+use super::{
+    Resolver, connector_offsets::OffsetStores, metrics::WorkerMetrics, topic_log::TopicLog,
+};
 use crate::task::TaskWorld;
 
 /// News for the actor that owns the herder.
@@ -50,6 +52,8 @@ pub(super) struct Hosts {
     pub(super) registry: Arc<Registry>,
     pub(super) resolver: Resolver,
     pub(super) world: Arc<TaskWorld>,
+    /// Where the offsets of connectors are.
+    pub(super) stores: Arc<dyn OffsetStores>,
     pub(super) graceful_stop: Duration,
     pub(super) news: mpsc::Sender<News>,
     pub(super) metrics: WorkerMetrics,

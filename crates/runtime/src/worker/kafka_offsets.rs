@@ -4,22 +4,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use milena_api::ConnectError;
 use milena_core::offsets::OffsetStore;
 use milena_data::SourceMap;
+use milena_kafka::ports::{Admin, ClientProps, KafkaClients, KafkaError};
 use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::{
     appender::{Appender, Entry},
-    topic_log::TopicLog,
+    topic_log::{OnRecords, TopicLog},
 };
 use crate::task::{OffsetWrite, SourceOffsets};
 
 /// What has been read of the offsets topic.
 pub(super) type SharedOffsets = Arc<Mutex<OffsetStore>>;
 
-/// The worker's offsets topic.
+/// A topic of offsets: the worker's, or a connector's own.
 pub(super) struct KafkaOffsets {
     pub(super) topic: Arc<str>,
     pub(super) store: SharedOffsets,
@@ -30,15 +32,15 @@ pub(super) struct KafkaOffsets {
 /// The source offsets as requests of people see them.
 #[async_trait]
 pub(super) trait OffsetBook: Send + Sync {
-    /// Reads to the end, then shows what is known.
-    async fn look(&self) -> Result<SharedOffsets, ConnectError>;
+    /// Reads to the end, then shows what is known of a connector.
+    async fn look(&self, connector: &str) -> Result<SharedOffsets, ConnectError>;
     /// Writes entries durably.
     async fn change(&self, entries: Vec<OffsetWrite>) -> Result<(), ConnectError>;
 }
 
 #[async_trait]
 impl OffsetBook for KafkaOffsets {
-    async fn look(&self) -> Result<SharedOffsets, ConnectError> {
+    async fn look(&self, _: &str) -> Result<SharedOffsets, ConnectError> {
         self.catch_up().await?;
         Ok(Arc::clone(&self.store))
     }
@@ -62,6 +64,40 @@ pub(super) fn apply(store: &SharedOffsets, key: Option<&[u8]>, value: Option<&[u
 }
 
 impl KafkaOffsets {
+    /// A topic that is not open yet.
+    pub(super) fn new(topic: &str) -> Self {
+        Self {
+            topic: topic.into(),
+            store: Arc::new(Mutex::new(OffsetStore::new())),
+            log: OnceCell::new(),
+        }
+    }
+
+    /// Begins to read the topic, and makes what writes to it.
+    pub(super) async fn open_log(
+        &self,
+        clients: &dyn KafkaClients,
+        admin: Arc<dyn Admin>,
+        partitions: Vec<i32>,
+        reader: &ClientProps,
+        writer: &ClientProps,
+    ) -> Result<(), KafkaError> {
+        let store = Arc::clone(&self.store);
+        let on_records: OnRecords = Box::new(move |records| {
+            for record in records {
+                apply(&store, record.key.as_deref(), record.value.as_deref());
+            }
+            std::future::ready(()).boxed()
+        });
+        let fetcher = clients.fetcher(reader).await?;
+        let topic = Arc::clone(&self.topic);
+        let log = TopicLog::open(topic, partitions, fetcher, admin, on_records).await?;
+        let appender = Appender::open(clients, writer).await?;
+        // Set once: this is the only place, and it is called once.
+        let _ = self.log.set((log, appender));
+        Ok(())
+    }
+
     fn open(&self) -> Result<&(TopicLog, Appender), ConnectError> {
         self.log
             .get()

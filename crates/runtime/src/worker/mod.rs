@@ -8,6 +8,7 @@ mod appender;
 mod client_props;
 mod config_writer;
 mod connector_host;
+mod connector_offsets;
 mod distributed;
 mod file_offsets;
 mod handle;

@@ -20,7 +20,7 @@ use milena_rest_model::{
 };
 use serde_json::Value as Json;
 
-use super::{WorkerPort, client_props, port::unexpected};
+use super::{WorkerPort, client_props, connector_offsets::ConnectorStore, port::unexpected};
 use crate::{apart::apart, task::OffsetWrite};
 
 /// How long a connector may think about a change (spec `distributed.md` 5.8).
@@ -62,11 +62,14 @@ impl WorkerPort {
                 })
             }
             ConnectorType::Source => {
-                let store = self.offsets.look().await.map_err(|_| {
+                let failed = |_| {
                     HerderError::Failed(format!(
                         "Failed to retrieve offsets for source connector {name}"
                     ))
-                })?;
+                };
+                let config = self.resolve(&info.config).await?;
+                let offsets = self.hosts.stores.of(name, &config).await.map_err(failed)?;
+                let store = offsets.look(name).await.map_err(failed)?;
                 let store = store.lock().unwrap_or_else(PoisonError::into_inner);
                 // A null partition is not listed, as in Java.
                 let entries = store.offsets(name).filter_map(|(partition, offset)| {
@@ -111,14 +114,16 @@ impl WorkerPort {
         let reset = offsets.is_none();
         let managed = match instance {
             ConnectorInstance::Source(mut connector) => {
+                let store = self.hosts.stores.of(name, &config).await;
+                let store = store.map_err(failed)?;
                 let entries = match offsets {
                     Some(offsets) => source_entries(offsets)?,
-                    None => self.known_partitions(name).await?,
+                    None => known_partitions(name, store.as_ref()).await?,
                 };
                 let (config, asked) = (config.clone(), entries.clone());
                 let managed =
                     veto(async move { connector.alter_offsets(&config, &asked).await }).await?;
-                self.write_source(name, &entries).await?;
+                write_source(name, store.as_ref(), &entries).await?;
                 managed
             }
             ConnectorInstance::Sink(mut connector) => {
@@ -173,58 +178,61 @@ impl WorkerPort {
             .err()
             .map_or_else(String::new, |error| error.to_string())
     }
+}
 
-    /// A reset of everything that is known of a connector.
-    async fn known_partitions(&self, name: &str) -> Result<Vec<ConnectorOffset>, HerderError> {
-        let store = self.offsets.look().await.map_err(failed)?;
+/// A reset of everything that is known of a connector.
+async fn known_partitions(
+    name: &str,
+    offsets: &dyn ConnectorStore,
+) -> Result<Vec<ConnectorOffset>, HerderError> {
+    let store = offsets.look(name).await.map_err(failed)?;
+    let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    let reset = |(partition, _): (Option<&SourceMap>, _)| ConnectorOffset {
+        partition: partition.cloned(),
+        offset: None,
+    };
+    Ok(store.offsets(name).map(reset).collect())
+}
+
+async fn write_source(
+    name: &str,
+    offsets: &dyn ConnectorStore,
+    entries: &[ConnectorOffset],
+) -> Result<(), HerderError> {
+    let store = offsets.look(name).await.map_err(failed)?;
+    let mut writes = Vec::new();
+    {
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let reset = |(partition, _): (Option<&SourceMap>, _)| ConnectorOffset {
-            partition: partition.cloned(),
-            offset: None,
-        };
-        Ok(store.offsets(name).map(reset).collect())
-    }
-
-    async fn write_source(
-        &self,
-        name: &str,
-        entries: &[ConnectorOffset],
-    ) -> Result<(), HerderError> {
-        let store = self.offsets.look().await.map_err(failed)?;
-        let mut writes = Vec::new();
-        {
-            let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-            for entry in entries {
-                let partition = entry.partition.as_ref();
-                let own = || encode_offset_key(name, partition).map_err(not_primitive);
-                match &entry.offset {
-                    Some(offset) => {
-                        let stored = store.stored_key(name, partition).map(<[u8]>::to_vec);
-                        writes.push(OffsetWrite {
-                            key: stored.map_or_else(own, Ok)?.into(),
-                            value: Some(encode_offset_value(offset).map_err(not_primitive)?.into()),
-                        });
+        for entry in entries {
+            let partition = entry.partition.as_ref();
+            let own = || encode_offset_key(name, partition).map_err(not_primitive);
+            match &entry.offset {
+                Some(offset) => {
+                    let stored = store.stored_key(name, partition).map(<[u8]>::to_vec);
+                    writes.push(OffsetWrite {
+                        key: stored.map_or_else(own, Ok)?.into(),
+                        value: Some(encode_offset_value(offset).map_err(not_primitive)?.into()),
+                    });
+                }
+                None => {
+                    // Every variant of the key, or an old one would come to light by compaction.
+                    let mut keys = store.all_keys(name, partition);
+                    if keys.is_empty() {
+                        keys.push(own()?);
                     }
-                    None => {
-                        // Every variant of the key, or an old one would come to light by compaction.
-                        let mut keys = store.all_keys(name, partition);
-                        if keys.is_empty() {
-                            keys.push(own()?);
-                        }
-                        writes.extend(keys.into_iter().map(|key| OffsetWrite {
-                            key: key.into(),
-                            value: None,
-                        }));
-                    }
+                    writes.extend(keys.into_iter().map(|key| OffsetWrite {
+                        key: key.into(),
+                        value: None,
+                    }));
                 }
             }
         }
-        self.offsets.change(writes).await.map_err(|_| {
-            HerderError::Failed(format!(
-                "Failed to modify offsets for source connector {name}"
-            ))
-        })
     }
+    offsets.change(writes).await.map_err(|_| {
+        HerderError::Failed(format!(
+            "Failed to modify offsets for source connector {name}"
+        ))
+    })
 }
 
 fn failed(error: ConnectError) -> HerderError {

@@ -17,7 +17,7 @@ use milena_rest_model::{
     PluginPort, PutOutcome, RestartPlan, ServerInfo, SignatureCheck, Stage, TaskInfo, TaskState,
 };
 
-use super::{HerderClient, health::health, hosts::Hosts, kafka_offsets::OffsetBook};
+use super::{HerderClient, health::health, hosts::Hosts};
 
 /// The commit of the Kafka release whose surface is answered; clients show it, none parses it.
 const KAFKA_COMMIT: &str = "26b251a451ce941d";
@@ -29,7 +29,6 @@ pub struct WorkerPort {
     pub(super) hosts: Arc<Hosts>,
     /// Set once the cluster was reached.
     pub(super) cluster_id: Arc<OnceLock<String>>,
-    pub(super) offsets: Arc<dyn OffsetBook>,
     /// In standalone mode a change is answered when all that follows from it is done.
     pub(super) standalone: bool,
 }

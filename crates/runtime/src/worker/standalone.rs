@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     CommonSettings, Resolver, SettingsError, StartError, WorkerDeps, WorkerHandle, client_props,
+    connector_offsets::OneStore,
     distributed::{NEWS, worker_id},
     file_offsets::FileOffsets,
     handle::HerderClient,
@@ -68,10 +69,10 @@ impl StandaloneWorker {
                 call_limit: common.call_limit,
                 topic_creation: common.topic_creation,
                 exactly_once: ExactlyOnce::Off,
-                offsets: Arc::clone(&offsets) as _,
                 lease: Arc::new(Lease::since(Instant::now())),
                 metrics: Arc::clone(&metrics),
             }),
+            stores: Arc::new(OneStore(offsets)),
             graceful_stop: common.graceful_stop,
             news: news.clone(),
             metrics: WorkerMetrics::new(
@@ -94,7 +95,6 @@ impl StandaloneWorker {
             plugins: Arc::clone(&deps.plugins),
             hosts: Arc::clone(&hosts),
             cluster_id: Arc::clone(&cluster_id),
-            offsets,
             standalone: true,
         });
         let surroundings = MemorySurroundings::new(hosts, deps.plugins, deps.loggers);

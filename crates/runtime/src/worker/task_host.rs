@@ -134,12 +134,21 @@ impl TaskRun {
             });
             gate
         });
+        let stores = &self.hosts.stores;
+        let offsets = match plugin.is_source() {
+            true => {
+                let name = self.id.connector.as_str();
+                stores.of(name, &connector_config).await?
+            }
+            false => stores.worker(),
+        };
         let spec = TaskSpec {
             id: self.id.clone(),
             connector_config,
             task_config,
             target: task_target(self.target),
             gate,
+            offsets,
             world,
         };
         let version = Some(plugin.version().to_owned());

@@ -7,5 +7,6 @@ mod broker_away;
 mod goldens;
 mod internal_topics;
 mod mixed;
+mod own_offsets;
 mod three_workers;
 pub(crate) mod world;

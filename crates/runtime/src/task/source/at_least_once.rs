@@ -373,15 +373,15 @@ impl Engine<'_> {
             return;
         }
         let entries = std::mem::take(&mut self.pending);
-        let world = Arc::clone(&self.running.spec.world);
+        let spec = &self.running.spec;
+        let (offsets, within) = (Arc::clone(&spec.offsets), spec.world.offset_flush_timeout);
         let writes = entries.iter().map(|(key, value)| OffsetWrite {
             key: key.clone(),
             value: Some(value.clone()),
         });
         let writes: Vec<OffsetWrite> = writes.collect();
         let write = async move {
-            let within = world.offset_flush_timeout;
-            tokio::time::timeout(within, world.offsets.write(writes))
+            tokio::time::timeout(within, offsets.write(writes))
                 .await
                 .unwrap_or_else(|_| Err(ConnectError::connect("timed out")))
         };
@@ -481,7 +481,7 @@ async fn write(writing: &mut Option<(BTreeMap<Bytes, Bytes>, Write)>) -> Result<
 /// The key under which a partition's offset stands, or will.
 pub(super) fn offset_key(running: &Running, partition: &SourceMap) -> Result<Bytes, ConnectError> {
     let connector = running.spec.id.connector.as_str();
-    if let Some(stored) = running.spec.world.offsets.stored_key(connector, partition) {
+    if let Some(stored) = running.spec.offsets.stored_key(connector, partition) {
         return Ok(stored);
     }
     encode_offset_key(connector, Some(partition))

@@ -24,8 +24,8 @@ use super::{
     marks::{Marks, Part},
 };
 use crate::task::{
-    TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer, start::Running,
-    topic_use::TopicUse,
+    OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
+    start::Running, topic_use::TopicUse,
 };
 
 /// The wait before the rest of a batch is sent again, within the same transaction.
@@ -74,7 +74,7 @@ pub(super) async fn run(
         return Ok(Ended::Stopped);
     }
     let spec = &running.spec;
-    let offsets_topic = spec.world.offsets.topic().ok_or_else(|| {
+    let offsets_topic = spec.offsets.topic().ok_or_else(|| {
         ConnectError::connect(
             "exactly-once source tasks need an offsets topic: standalone mode has none",
         )
@@ -405,6 +405,13 @@ impl Engine<'_> {
         if self.open || !self.pending.is_empty() {
             self.begin().await?;
             let offsets = self.offset_records()?;
+            let copy = offsets.iter().filter_map(|record| {
+                Some(OffsetWrite {
+                    key: record.key.clone()?,
+                    value: record.value.clone(),
+                })
+            });
+            let copy = copy.collect();
             let sent = self.producer.send(offsets).await;
             sent.map_err(|(_, error)| {
                 ConnectError::connect("offsets could not be written in the transaction")
@@ -416,6 +423,7 @@ impl Engine<'_> {
             }
             self.open = false;
             self.pending.clear();
+            self.running.spec.offsets.committed(copy).await;
             self.take_acks().await;
             let sent = std::mem::take(&mut self.sent);
             let metrics = &self.running.metrics;

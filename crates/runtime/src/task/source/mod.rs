@@ -104,7 +104,7 @@ async fn start(
         task: spec.id.task,
         offsets: Arc::new(ConnectorOffsetReader {
             connector,
-            offsets: Arc::clone(&spec.world.offsets),
+            offsets: Arc::clone(&spec.offsets),
         }),
         transactions,
         stopping: running.stopping.clone(),

@@ -1,0 +1,91 @@
+//! A connector with an offsets topic of its own (KIP-618), handed from Milena to Java and back.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::cluster::world::{Cluster, admin, create, expect, records, shared_kafka, until};
+
+/// The last value of each key.
+fn state(cluster: &Cluster, topic: &str) -> BTreeMap<String, Option<String>> {
+    let text = |bytes: bytes::Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+    let records = records(&cluster.client_props(), topic).into_iter();
+    records
+        .map(|(key, value)| (text(key.unwrap()), value.map(text)))
+        .collect()
+}
+
+fn position(url: &str) -> Option<u64> {
+    let offsets = expect("GET", &format!("{url}/connectors/s/offsets"), None, 200);
+    offsets["offsets"][0]["offset"]["position"].as_u64()
+}
+
+/// What both topics say after a position was committed.
+fn both_say(cluster: &Cluster, own: &str, position: Option<u64>) {
+    let file = cluster.at("s.txt");
+    let key = format!(r#"["s",{{"filename":"{}"}}]"#, file.display());
+    let value = position.map(|position| format!(r#"{{"position":{position}}}"#));
+    let wanted = BTreeMap::from([(key, value)]);
+    for topic in [own, &cluster.topic("offsets")] {
+        // Java copies to the worker's topic after the commit.
+        until(&format!("{topic} says {wanted:?}"), || {
+            state(cluster, topic) == wanted
+        });
+    }
+}
+
+fn handed_over(bootstrap: &str, exactly_once: &str) {
+    let settings = [("exactly.once.source.support", exactly_once)];
+    let cluster = Cluster::new(bootstrap, &settings);
+    let (own, lines) = (cluster.topic("own"), cluster.topic("lines"));
+    let mut source = cluster.source("s", &lines, "one\n");
+    source["config"]["offsets.storage.topic"] = json!(own);
+    let mut milena = cluster.joined("a");
+    create(milena.url(), &source);
+    until("Milena commits", || position(milena.url()) == Some(4));
+    both_say(&cluster, &own, Some(4));
+    admin(&cluster.client_props(), async |admin| {
+        let found = admin.describe_topics(std::slice::from_ref(&own)).await;
+        assert_eq!(found.unwrap()[0].partitions.len(), 2, "as the worker's");
+        let config = admin.topic_config(&own).await.unwrap();
+        assert_eq!(config["cleanup.policy"].as_deref(), Some("compact"));
+    });
+    assert_eq!(milena.terminate().code(), Some(0));
+
+    let mut java = cluster.java();
+    cluster.append("s", "two\n");
+    until("Java goes on", || position(java.url()) == Some(8));
+    both_say(&cluster, &own, Some(8));
+    java.kill();
+
+    let mut milena = cluster.joined("b");
+    cluster.append("s", "three\n");
+    until("Milena goes on", || position(milena.url()) == Some(14));
+    both_say(&cluster, &own, Some(14));
+    let url = format!("{}/connectors/s", milena.url());
+    expect("PUT", &format!("{url}/stop"), None, 204);
+    until("it is stopped", || {
+        let status: Value = expect("GET", &format!("{url}/status"), None, 200);
+        status["connector"]["state"] == "STOPPED" && status["tasks"] == json!([])
+    });
+    expect("DELETE", &format!("{url}/offsets"), None, 200);
+    assert_eq!(position(milena.url()), None);
+    both_say(&cluster, &own, None);
+    assert_eq!(cluster.lines(&lines), ["one", "two", "three"]);
+    assert_eq!(milena.terminate().code(), Some(0));
+}
+
+#[test]
+fn an_offsets_topic_of_its_own_is_handed_over() {
+    if milena_testing_kafka::oracle_is_missing("an_offsets_topic_of_its_own_is_handed_over") {
+        return;
+    }
+    let kafka = shared_kafka();
+    let bootstrap = kafka.bootstrap();
+    std::thread::scope(|scope| {
+        for exactly_once in ["enabled", "disabled"] {
+            let bootstrap = &bootstrap;
+            scope.spawn(move || handed_over(bootstrap, exactly_once));
+        }
+    });
+}
