@@ -8,6 +8,10 @@ pub enum ErrorKind {
     /// The same call may succeed later: `poll` counts as empty, `put` is called again with the same
     /// batch, a converter or transform is retried within `errors.retry.timeout`.
     Retriable,
+    /// Said by a sink's `put` alone: a record of the batch is bad, the target is well, and nothing of the batch was taken
+    /// (or taking it twice does no harm). With `errors.tolerance=all` the engine gives the batch again in parts until
+    /// the record is found and reports that one; otherwise it is as [`Self::Fatal`].
+    Record,
     /// Everything else: the record fails (converter, transform) or the task fails (task methods).
     Fatal,
 }
@@ -50,6 +54,13 @@ impl ConnectError {
         );
         error.kind = ErrorKind::Retriable;
         error
+    }
+
+    /// This error, as that of a record of the batch; see [`ErrorKind::Record`].
+    #[must_use]
+    pub fn of_a_record(mut self) -> Self {
+        self.kind = ErrorKind::Record;
+        self
     }
 
     /// An error of any Java class.

@@ -81,7 +81,8 @@ pub trait SinkTask: Send {
 
     /// Takes a batch, possibly empty; it is lent, so that the engine can deliver it again without a copy. A
     /// retriable error: the same batch is delivered again later, and
-    /// nothing of it may be half visible if a repeat would do harm. Any other error: the task is FAILED
+    /// nothing of it may be half visible if a repeat would do harm. An error of a record
+    /// ([`crate::ErrorKind::Record`]): the batch comes again in parts. Any other error: the task is FAILED
     /// and the batch's offsets are not committed.
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError>;
 

@@ -108,6 +108,11 @@ struct RecordingTask {
     /// Claims offsets that were never delivered (`lie`).
     lie: bool,
     taken: usize,
+    /// Offsets of records that are bad (`bad.offsets`); batches with one are refused as a record's failure, and not noted.
+    bad: Vec<i64>,
+    /// Refuses every so manieth put with good records once (`refuse.every`).
+    refuse_every: usize,
+    puts: usize,
 }
 
 fn names(partitions: &[TopicPartition]) -> BTreeSet<(String, i32)> {
@@ -137,6 +142,10 @@ impl SinkTask for RecordingTask {
         self.request_commit = config.contains_key("request.commit");
         self.pause_first = number("pause.first").map(|n| i32::try_from(n).unwrap());
         self.lie = config.contains_key("lie");
+        let bad = config.get("bad.offsets").map(String::as_str);
+        let bad = bad.unwrap_or_default().split(',');
+        self.bad = bad.filter_map(|offset| offset.parse().ok()).collect();
+        self.refuse_every = number("refuse.every").unwrap_or(usize::MAX);
         Ok(())
     }
 
@@ -157,6 +166,16 @@ impl SinkTask for RecordingTask {
             let at = record.origin.as_ref().unwrap();
             (at.topic.to_string(), at.partition, at.offset)
         };
+        let offset = |record: &SinkRecord| record.origin.as_ref().unwrap().offset;
+        let mut offsets = records.iter().map(offset);
+        if let Some(bad) = offsets.find(|offset| self.bad.contains(offset)) {
+            return Err(ConnectError::data(format!("{bad} is bad")).of_a_record());
+        }
+        self.puts += 1;
+        if self.puts % self.refuse_every == 0 {
+            self.ask(SinkTaskRequest::RetryAfter(Duration::from_millis(20)));
+            return Err(ConnectError::retriable("away"));
+        }
         self.note(Told::Put(records.iter().map(at).collect()));
         if self.refuse > 0 {
             self.refuse -= 1;

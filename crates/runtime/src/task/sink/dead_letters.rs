@@ -1,7 +1,10 @@
 //! The dead letter queue of a sink task (KIP-298; spec `data.md` 5.4): the original bytes, with context
 //! headers, durable before the record's offset may be committed (`DeadLetterFirst`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use milena_api::ConnectError;
@@ -11,7 +14,8 @@ use milena_core::{
     failure::{ConsumedRecord, FailureContext, FailureError, context_headers},
 };
 use milena_kafka::ports::{
-    Ack, CreateOutcome, Header, InRecord, KafkaError, NewTopic, OutRecord, Producer,
+    Ack, Admin, CreateOutcome, Header, InRecord, KafkaError, KafkaErrorKind, NewTopic, OutRecord,
+    Producer,
 };
 use tracing::error;
 
@@ -26,6 +30,9 @@ const TOPIC: &str = "errors.deadletterqueue.topic.name";
 const REPLICATION: &str = "errors.deadletterqueue.topic.replication.factor";
 const HEADERS: &str = "errors.deadletterqueue.context.headers.enable";
 
+/// How long a dead letter may take before it is looked whether its topic is there at all.
+const LOOK_AFTER: Duration = Duration::from_secs(3);
+
 /// A consumed record as it stood in Kafka, for a report.
 pub(super) struct Original<'a> {
     pub(super) topic: &'a str,
@@ -39,6 +46,7 @@ pub(super) struct DeadLetters {
     with_context: bool,
     id: TaskId,
     producer: Box<dyn Producer>,
+    admin: Arc<dyn Admin>,
     failed: Arc<Mutex<Option<KafkaError>>>,
     metrics: Arc<TaskMetrics>,
 }
@@ -116,6 +124,7 @@ impl DeadLetters {
                 .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             id: id.clone(),
             producer: producer.map_err(|error| initialize(error.to_string()))?,
+            admin,
             failed,
             metrics: Arc::clone(metrics),
         }))
@@ -177,29 +186,56 @@ impl DeadLetters {
             ..OutRecord::default()
         };
         self.metrics.dead_letter();
-        self.producer
-            .send(vec![record])
-            .await
-            .map_err(|(_, error)| {
+        let sent = self.producer.send(vec![record]);
+        self.unless_gone(async {
+            sent.await.map_err(|(_, error)| {
                 self.metrics.dead_letter_failed();
                 self.lost(&error)
             })
+        })
+        .await
     }
 
     /// Waits until every record that was sent is durable. An error: an offset must not pass it.
     pub(super) async fn flush(&self) -> Result<(), ConnectError> {
-        self.producer
-            .flush()
-            .await
-            .map_err(|error| self.lost(&error))?;
-        let failed = self
-            .failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match failed {
-            Some(error) => Err(self.lost(&error)),
+        self.unless_gone(async {
+            let flushed = self.producer.flush().await;
+            flushed.map_err(|error| self.lost(&error))
+        })
+        .await?;
+        // It stays: whoever hears of it first may not be the one who commits.
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*failed {
+            Some(error) => Err(self.lost(error)),
             None => Ok(()),
+        }
+    }
+
+    /// Waits as long as the cluster needs, but not for a topic that nobody will make again.
+    async fn unless_gone(
+        &self,
+        work: impl Future<Output = Result<(), ConnectError>>,
+    ) -> Result<(), ConnectError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(LOOK_AFTER) => {}
+            }
+            let topics = [self.topic.to_string()];
+            let there = tokio::select! {
+                done = &mut work => return done,
+                there = self.admin.describe_topics(&topics) => there,
+            };
+            if there.is_ok_and(|topics| topics.is_empty()) {
+                self.metrics.dead_letter_failed();
+                return Err(self.lost(&KafkaError {
+                    kind: KafkaErrorKind::Fatal,
+                    class: "org.apache.kafka.common.errors.UnknownTopicOrPartitionException",
+                    message: "the topic does not exist any more; create it and restart the task"
+                        .to_owned(),
+                }));
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::task::failing::{ErrorPolicy, StageFailure};
 
-const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
+pub(super) const SINK_TASK: &str = "org.apache.kafka.connect.sink.SinkTask";
 
 /// The consumed records of the batch in hand, by topic, partition and offset: a report names the original
 /// bytes, whatever transforms made of them.

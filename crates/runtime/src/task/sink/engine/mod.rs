@@ -1,6 +1,7 @@
 //! The loop of a sink task (spec `distributed.md` 5.3 to 5.7).
 
 mod commit;
+mod parts;
 mod rebalance;
 
 use std::{
@@ -26,6 +27,7 @@ use milena_kafka::ports::{Admin, Fetcher, PartitionBatch, StartAt};
 use tokio::time::Instant;
 use tracing::warn;
 
+use self::parts::Parts;
 use super::{
     dead_letters::DeadLetters,
     decode::Decoder,
@@ -84,6 +86,8 @@ struct Engine {
     generation: Arc<AtomicI32>,
     originals: Option<Arc<Originals>>,
     exceeded: Arc<Mutex<Option<ConnectError>>>,
+    /// What the task reports errant records to, when there is where to.
+    reporter: Option<Arc<Reporter>>,
     /// Partitions that the task itself has paused.
     held: BTreeSet<SinkPartition>,
     opening: Option<(RequestId, Vec<TopicPartition>)>,
@@ -208,6 +212,7 @@ impl Engine {
             generation: Arc::new(AtomicI32::new(-1)),
             originals: reporting.then(Arc::default),
             exceeded: Arc::default(),
+            reporter: None,
             held: BTreeSet::new(),
             opening: None,
             committing: None,
@@ -227,14 +232,16 @@ impl Engine {
     async fn start(&mut self) -> Result<(), ConnectError> {
         let spec = &self.running.spec;
         let requests = Arc::clone(&self.requests);
-        let errant = self.originals.clone().map(|originals| {
+        self.reporter = self.originals.clone().map(|originals| {
             Arc::new(Reporter {
                 policy: Arc::clone(&self.decoder.policy),
                 dead_letters: self.decoder.dead_letters.clone(),
                 originals,
                 exceeded: Arc::clone(&self.exceeded),
-            }) as Arc<dyn ErrantRecordReporter>
+            })
         });
+        let errant = self.reporter.clone();
+        let errant = errant.map(|reporter| reporter as Arc<dyn ErrantRecordReporter>);
         let context = SinkTaskContext {
             connector: spec.id.connector.shared(),
             task: spec.id.task,
@@ -376,13 +383,18 @@ impl Engine {
         }
         let begun = Instant::now();
         let put = self.task.put(&self.delivery.records).await;
-        let exceeded = self
-            .exceeded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        match (put, exceeded) {
-            (Ok(()), None) => {}
+        match (put, self.take_exceeded()) {
+            (Ok(()), None) => {
+                let records = self.delivery.records.len();
+                self.running.metrics.put(records, begun.elapsed());
+            }
+            (Err(error), None) if self.takes_apart(&error) => {
+                if self.put_in_parts(error).await? == Parts::Again {
+                    self.delivery.again = true;
+                    self.next_put = Instant::now() + self.again_after();
+                    return Ok(());
+                }
+            }
             (Err(error), _) if error.is_retriable() => {
                 warn!(task = %self.running.spec.id, %error, "put failed and gets the same batch again");
                 self.delivery.again = true;
@@ -392,8 +404,6 @@ impl Engine {
             (Err(error), _) => return Err(unrecoverable(error)),
             (Ok(()), Some(error)) => return Err(unrecoverable(error)),
         }
-        let records = self.delivery.records.len();
-        self.running.metrics.put(records, begun.elapsed());
         for (partition, next) in std::mem::take(&mut self.delivery.positions) {
             self.book.delivered(&partition, next);
         }
@@ -403,6 +413,11 @@ impl Engine {
             originals.clear();
         }
         Ok(())
+    }
+
+    fn take_exceeded(&self) -> Option<ConnectError> {
+        let mut exceeded = self.exceeded.lock().unwrap_or_else(PoisonError::into_inner);
+        exceeded.take()
     }
 
     fn again_after(&mut self) -> Duration {
