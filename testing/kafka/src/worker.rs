@@ -26,6 +26,17 @@ impl JavaWorker {
     /// # Errors
     /// When Java or the jars are missing, or with the worker's last lines of output.
     pub fn start_distributed(properties: &BTreeMap<String, String>) -> Result<Self> {
+        Self::start_distributed_on(properties, None)
+    }
+
+    /// As [`JavaWorker::start_distributed`] with these options of the machine in place of the small ones.
+    ///
+    /// # Errors
+    /// As [`JavaWorker::start_distributed`].
+    pub fn start_distributed_on(
+        properties: &BTreeMap<String, String>,
+        machine: Option<&[String]>,
+    ) -> Result<Self> {
         let main = "org.apache.kafka.connect.cli.ConnectDistributed";
         let replicas = ["config", "offset", "status"].map(|topic| {
             (
@@ -35,7 +46,8 @@ impl JavaWorker {
         });
         let mut all: BTreeMap<String, String> = replicas.into_iter().collect();
         all.extend(properties.clone());
-        Self::start(main, DISTRIBUTED_READY, tempfile::tempdir()?, all, &[])
+        let folder = tempfile::tempdir()?;
+        Self::start(main, DISTRIBUTED_READY, folder, all, &[], machine)
     }
 
     /// Starts a standalone worker with these connectors, each a map of properties.
@@ -56,7 +68,7 @@ impl JavaWorker {
         let mut all = properties.clone();
         all.entry("offset.storage.file.filename".to_owned())
             .or_insert(offsets);
-        Self::start(main, STANDALONE_READY, folder, all, connectors)
+        Self::start(main, STANDALONE_READY, folder, all, connectors, None)
     }
 
     fn start(
@@ -65,6 +77,7 @@ impl JavaWorker {
         folder: TempDir,
         mut properties: BTreeMap<String, String>,
         connectors: &[BTreeMap<String, String>],
+        machine: Option<&[String]>,
     ) -> Result<Self> {
         if !properties.contains_key("listeners") {
             let port = free_ports(1)?.first().copied().context("no free port")?;
@@ -83,7 +96,7 @@ impl JavaWorker {
             files.push(write(folder.path(), &name, connector)?);
         }
         let args: Vec<&str> = files.iter().map(String::as_str).collect();
-        let jvm = Jvm::start(folder.path(), main, &args, ready)?;
+        let jvm = Jvm::start_on(folder.path(), machine, main, &args, ready)?;
         Ok(Self { jvm, folder, url })
     }
 
@@ -97,6 +110,12 @@ impl JavaWorker {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.jvm.pid()
     }
 
     /// Kills the worker as a crash would (SIGKILL).
