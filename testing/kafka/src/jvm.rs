@@ -44,12 +44,8 @@ pub(crate) struct Jvm {
 }
 
 impl Jvm {
-    /// Runs a main class until it prints a line with `ready`; its output goes to `<folder>/<class>.log`.
-    pub(crate) fn start(folder: &Path, main: &str, args: &[&str], ready: &str) -> Result<Self> {
-        Self::start_on(folder, None, main, args, ready)
-    }
-
-    /// As [`Jvm::start`] with these options of the machine in place of the small ones.
+    /// Runs a main class until it prints a line with `ready`, on a machine with these options or the small ones; its
+    /// output goes to `<folder>/<class>.log`.
     pub(crate) fn start_on(
         folder: &Path,
         machine: Option<&[String]>,

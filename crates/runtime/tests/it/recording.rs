@@ -172,7 +172,7 @@ impl SinkTask for RecordingTask {
             return Err(ConnectError::data(format!("{bad} is bad")).of_a_record());
         }
         self.puts += 1;
-        if self.puts % self.refuse_every == 0 {
+        if self.puts.is_multiple_of(self.refuse_every) {
             self.ask(SinkTaskRequest::RetryAfter(Duration::from_millis(20)));
             return Err(ConnectError::retriable("away"));
         }
