@@ -1,0 +1,102 @@
+//! The library client with the same bytes and the same settings, and no engine.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use milena_kafka::ports::{AckSink, ClientProps, OutRecord};
+
+use crate::{
+    Figure,
+    input::{Content, record},
+    worker::{TUNED, count_with, cpu, create},
+};
+
+/// Records that are handed over at once, as the sources do.
+const BATCH: u64 = 5_000;
+
+fn props(bootstrap: &str, kind: &str) -> ClientProps {
+    let mut props: ClientProps = TUNED
+        .iter()
+        .filter_map(|(k, v)| Some((k.strip_prefix(kind)?.to_owned(), (*v).to_owned())))
+        .collect();
+    props.insert("bootstrap.servers".to_owned(), bootstrap.to_owned());
+    props
+}
+
+/// Produces and fetches.
+pub(crate) async fn run(
+    bootstrap: &str,
+    records: u64,
+    runs: usize,
+) -> Result<(Vec<Figure>, Vec<Figure>)> {
+    let pid = std::process::id();
+    let (mut produced, mut fetched) = (Vec::new(), Vec::new());
+    for run in 0..=runs {
+        let topic = format!("alone-{run}");
+        create(bootstrap, &topic).await?;
+        let mut settings = props(bootstrap, "producer.");
+        // As a source task's.
+        for (key, value) in [
+            ("acks", "all"),
+            ("enable.idempotence", "false"),
+            ("max.in.flight.requests.per.connection", "1"),
+        ] {
+            settings.insert(key.to_owned(), value.to_owned());
+        }
+        let acked = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&acked);
+        let sink: AckSink = Arc::new(move |acks| {
+            let good = acks.iter().filter(|ack| ack.outcome.is_ok()).count();
+            counted.fetch_add(good as u64, Ordering::Relaxed);
+        });
+        let producer = milena_kafka::clients().producer(&settings, sink).await?;
+        let name: Arc<str> = topic.as_str().into();
+        let (begun, before) = (Instant::now(), cpu(pid)?);
+        let value = record(Content::Line, 0);
+        let mut sent = 0;
+        while sent < records {
+            let count = BATCH.min(records - sent);
+            let batch = (0..count).map(|_| OutRecord {
+                topic: Arc::clone(&name),
+                value: Some(value.clone()),
+                ..OutRecord::default()
+            });
+            let outcome = producer.send(batch.collect()).await;
+            outcome.map_err(|(_, error)| error)?;
+            sent += count;
+        }
+        producer.flush().await?;
+        let (took, used) = (begun.elapsed(), cpu(pid)?);
+        anyhow::ensure!(
+            acked.load(Ordering::Relaxed) == records,
+            "not all were acknowledged"
+        );
+        producer.close(Duration::from_secs(1)).await;
+        let settings = props(bootstrap, "consumer.");
+        let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
+        let (fetching, fetch_before) = (Instant::now(), cpu(pid)?);
+        let found = count_with(&mut fetcher, &topic).await?;
+        let (fetch_took, fetch_used) = (fetching.elapsed(), cpu(pid)?);
+        anyhow::ensure!(found == records, "not all were read");
+        fetcher.close().await;
+        if run > 0 {
+            produced.push(Figure {
+                records,
+                took,
+                cpu: used.saturating_sub(before),
+            });
+            fetched.push(Figure {
+                records,
+                took: fetch_took,
+                cpu: fetch_used.saturating_sub(fetch_before),
+            });
+        }
+    }
+    Ok((produced, fetched))
+}

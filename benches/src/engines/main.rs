@@ -1,0 +1,152 @@
+//! The source and sink engines beside the Java worker, in one run on one Apache Kafka.
+//!
+//! `cargo build --release -p milena && cargo run --release -p milena-benches --bin engines -- --records 500000`
+//!
+//! Each case is run once to warm up and then `--runs` times (3), Milena and Java in turns, on workers with the same
+//! settings. The clock runs from the connector's creation to the moment the last record is at its destination; the
+//! records are counted there. CPU is that of the whole worker process meanwhile. After that: the library client alone
+//! with the same bytes, and our engine alone with a client that does nothing.
+//!
+//! `--case NAME` runs one case, `--no-java` leaves Java out, `--milena PATH` names another binary.
+
+mod alone;
+mod cases;
+mod input;
+mod null;
+mod worker;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker};
+
+use crate::{
+    cases::{CASES, Case},
+    worker::Bench,
+};
+
+/// One measured run.
+#[derive(Clone, Copy, Debug)]
+struct Figure {
+    records: u64,
+    took: Duration,
+    cpu: Duration,
+}
+
+impl Figure {
+    fn per_second(&self) -> f64 {
+        self.records as f64 / self.took.as_secs_f64()
+    }
+
+    fn micros(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.records as f64
+    }
+}
+
+struct Options {
+    records: u64,
+    runs: usize,
+    only: Option<String>,
+    java: bool,
+    milena: PathBuf,
+}
+
+impl Options {
+    fn parse() -> Result<Self> {
+        let beside = std::env::current_exe()?.with_file_name("milena");
+        let mut options = Self {
+            records: 500_000,
+            runs: 3,
+            only: None,
+            java: true,
+            milena: beside,
+        };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--records" => options.records = value()?.parse()?,
+                "--runs" => options.runs = value()?.parse()?,
+                "--case" => options.only = Some(value()?),
+                "--milena" => options.milena = value()?.into(),
+                "--no-java" => options.java = false,
+                other => bail!("unknown argument {other}"),
+            }
+        }
+        if !options.milena.exists() {
+            bail!("{} is missing: build it first", options.milena.display());
+        }
+        Ok(options)
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse()?;
+    let kafka = KafkaBroker::start_with(&BrokerOptions {
+        jvm: Some(vec!["-Xmx1g".to_owned(), "-XX:+UseG1GC".to_owned()]),
+        ..BrokerOptions::default()
+    })?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    println!(
+        "{} records, {} runs after one to warm up; medians, least to most in brackets",
+        options.records, options.runs
+    );
+    println!(
+        "{:<24} {:<8} {:>28} {:>26}",
+        "case", "worker", "records/s", "CPU µs per record"
+    );
+    for exactly_once in [false, true] {
+        let cases: Vec<&Case> = CASES
+            .iter()
+            .filter(|case| case.exactly_once == exactly_once && options.takes(case.name))
+            .collect();
+        if cases.is_empty() {
+            continue;
+        }
+        let mut bench = Bench::start(&kafka.bootstrap(), &options, exactly_once)?;
+        for case in cases {
+            for (worker, figures) in bench.run(&runtime, case, options.records, options.runs)? {
+                show(case.name, worker, &figures);
+            }
+        }
+    }
+    if options.takes("client") {
+        let (produced, fetched) = runtime.block_on(alone::run(
+            &kafka.bootstrap(),
+            options.records,
+            options.runs,
+        ))?;
+        show("client alone, produce", "library", &produced);
+        show("client alone, fetch", "library", &fetched);
+    }
+    drop(kafka);
+    if options.takes("engine") {
+        let (source, sink) = runtime.block_on(null::run(options.records, options.runs))?;
+        show("engine alone, source", "milena", &source);
+        show("engine alone, sink", "milena", &sink);
+    }
+    Ok(())
+}
+
+fn show(case: &str, worker: &str, figures: &[Figure]) {
+    let spread = |of: fn(&Figure) -> f64, digits: usize| {
+        let mut values: Vec<f64> = figures.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        format!(
+            "{:.digits$} ({:.digits$}–{:.digits$})",
+            at(values.len() / 2),
+            at(0),
+            at(values.len().saturating_sub(1))
+        )
+    };
+    println!(
+        "{case:<24} {worker:<8} {:>28} {:>26}",
+        spread(Figure::per_second, 0),
+        spread(Figure::micros, 2)
+    );
+}
