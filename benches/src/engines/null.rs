@@ -362,6 +362,7 @@ async fn measure(class: &str, file: &Path, records: u64) -> Result<Figure> {
         offset_flush_interval: Duration::from_secs(5),
         offset_flush_timeout: Duration::from_secs(5),
         topic_creation: true,
+        call_limit: None,
         exactly_once: ExactlyOnce::Off,
         lease: Arc::new(Lease::endless()),
         metrics: Arc::new(TaskMetricsBook::new(Windows::default())),
