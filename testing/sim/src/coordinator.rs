@@ -303,6 +303,20 @@ impl Coordinator {
         }
     }
 
+    /// What an OffsetCommit of this member is answered with; one that is accepted keeps its session alive.
+    pub fn commit_code(&mut self, now: u64, id: &MemberId, generation: GenerationId) -> ErrorCode {
+        if let Some(code) = self.refusal(id, generation) {
+            return code;
+        }
+        if matches!(self.state, State::Completing { .. }) {
+            return ErrorCode::REBALANCE_IN_PROGRESS;
+        }
+        if let Some(member) = self.members.get_mut(id) {
+            member.expires = now + member.session;
+        }
+        ErrorCode::NONE
+    }
+
     /// LeaveGroup.
     pub fn leave(
         &mut self,

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use clap::Parser;
-use milena_sim::{Options, run};
+use milena_sim::{
+    Options,
+    data::{Careless, DataOptions, SourceScenario, run_sink, run_source},
+    run,
+};
 
 /// Simulated clusters under faults; every seed is one history.
 #[derive(Debug, Parser)]
@@ -48,6 +52,25 @@ fn main() -> anyhow::Result<()> {
         steps += report.steps;
         for (what, times) in report.sometimes {
             *sometimes.entry(what).or_default() += times;
+        }
+        // The data plane of the same seed: a source task and a group of sink tasks.
+        let data = DataOptions {
+            seed,
+            minutes: arguments.minutes,
+            careless: Careless::No,
+        };
+        let scenario = usize::try_from(seed).unwrap_or(0) % SourceScenario::ALL.len();
+        let scenario = SourceScenario::ALL.get(scenario).copied();
+        let scenario = scenario.unwrap_or(SourceScenario::ExactlyOnce);
+        for report in [run_source(scenario, data), run_sink(data)] {
+            steps += report.steps;
+            for (what, times) in report.sometimes {
+                *sometimes.entry(what).or_default() += times;
+            }
+            if let Some((name, at, text)) = report.violation {
+                println!("seed {seed}, data plane: {name} at {at} ms: {text}");
+                failed.push(seed);
+            }
         }
         if let Some(violation) = report.violation {
             println!(

@@ -1,7 +1,7 @@
 //! The named regressions R1 to R16 of `reliability.md`, as far as the core decides them.
 //!
-//! R9 (a delayed EndTxn), R10 and R15 (fencing is tried again) and R13 (a task that writes to its own offsets topic)
-//! are decided outside of the core: `crates/runtime/src/task/source/exactly_once.rs` and the admin of `crates/kafka`.
+//! R9 (a delayed EndTxn), R10 and R15 (fencing is tried again) and R13 (a task that writes to its own offsets topic) are in
+//! `data_plane.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,0 +1,804 @@
+//! A group of sink tasks: real memberships, assignors and books, the modelled coordinator, and a target that keeps what it
+//! was told to keep. Members are killed, frozen, added; answers are lost.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use milena_core::{
+    Effects, Now,
+    effect::Token,
+    group::{
+        GenerationId, MemberId,
+        consumer::{
+            Assignor, TaskEvent, TaskGroup, TaskGroupSettings, TaskInput, TopicPartition, Topics,
+        },
+        membership::{
+            Effect, ErrorCode, FetchedOffset, Input, Node, OffsetToCommit, RequestFailure,
+            RequestId, Settings,
+        },
+    },
+    task::{SinkOffsets, SinkPartition},
+};
+
+use super::{Careless, DataOptions, DataReport, queue::Queue};
+use crate::{
+    coordinator::{Coordinator, ReplyTo},
+    rng::Rng,
+};
+
+const PARTITIONS: i32 = 5;
+const PATIENCE: u64 = 10_000;
+const POLL: u64 = 100;
+const COMMIT: u64 = 1_000;
+const FETCH_AGAIN: u64 = 100;
+const MORE_AT_THE_END: i64 = 20;
+const SETTLES_WITHIN: u64 = 10 * 60_000;
+
+type Book = BTreeMap<SinkPartition, i64>;
+
+enum Event {
+    Tick {
+        of: usize,
+    },
+    Arrive {
+        to: ReplyTo,
+        effect: Box<Effect>,
+    },
+    Reply {
+        to: ReplyTo,
+        input: Box<Input>,
+    },
+    Coordinator,
+    Poll {
+        of: usize,
+    },
+    Commit {
+        of: usize,
+    },
+    Fetch {
+        of: usize,
+        asked: BTreeSet<TopicPartition>,
+    },
+    Start {
+        slot: usize,
+    },
+    Fault,
+    Heal,
+    End,
+}
+
+/// A task: its process number is its index in the list of all that ever were.
+struct Task {
+    slot: usize,
+    group: TaskGroup,
+    book: SinkOffsets,
+    alive: bool,
+    frozen_until: u64,
+    /// The moment of the one tick that is on its way.
+    tick_at: u64,
+    waiting: BTreeSet<Token>,
+    /// Taken by `put`, not yet written to the target.
+    buffer: Book,
+    opening: BTreeMap<RequestId, BTreeSet<TopicPartition>>,
+    committing: BTreeMap<RequestId, Book>,
+    requests: u64,
+}
+
+struct World {
+    queue: Queue<Event>,
+    rng: Rng,
+    careless: Careless,
+    report: DataReport,
+    coordinator: Coordinator,
+    /// The moment of the one look at it that is on its way.
+    coordinates_at: u64,
+    tasks: Vec<Task>,
+    slots: usize,
+    /// The end of each partition.
+    ends: Book,
+    /// The target: everything before this is in it, by what was written and from where.
+    written: BTreeMap<SinkPartition, i64>,
+    committed: Book,
+    healed: bool,
+    ended: bool,
+}
+
+fn topic() -> Arc<str> {
+    Arc::from("t")
+}
+
+/// Runs one history.
+#[must_use]
+pub fn run_sink(options: DataOptions) -> DataReport {
+    let mut rng = Rng::new(options.seed ^ 0x73_69_6e_6b);
+    let slots = usize::try_from(rng.between(1, 4)).unwrap_or(2);
+    let zero: Book = (0..PARTITIONS).map(|p| ((topic(), p), 0)).collect();
+    let mut world = World {
+        queue: Queue::new(),
+        rng,
+        careless: options.careless,
+        report: DataReport::default(),
+        coordinator: Coordinator::new(0),
+        coordinates_at: 0,
+        tasks: Vec::new(),
+        slots,
+        ends: zero.clone(),
+        written: zero.clone(),
+        committed: zero,
+        healed: false,
+        ended: false,
+    };
+    for slot in 0..slots {
+        world.queue.after(slot as u64 * 50, Event::Start { slot });
+    }
+    world.queue.after(5_000, Event::Fault);
+    let end = options.minutes * 60_000;
+    world.queue.after(end, Event::Heal);
+    world.queue.after(end + SETTLES_WITHIN, Event::End);
+    while !world.ended && world.report.violation.is_none() {
+        let Some(event) = world.queue.pop() else {
+            break;
+        };
+        world.report.steps += 1;
+        world.happens(event);
+    }
+    let rounds = world.coordinator.rounds;
+    world.report.sometimes.insert("rounds of sinks", rounds);
+    world
+        .report
+        .sometimes
+        .insert("sessions of sinks expired", world.coordinator.expired);
+    world.report.mix(world.queue.now);
+    world.report
+}
+
+impl World {
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Tick { of } => self.tick(of),
+            Event::Arrive { to, effect } => self.arrive(to, *effect),
+            Event::Reply { to, input } => self.reply(to, *input),
+            Event::Coordinator if self.coordinates_at == self.queue.now => {
+                let (now, mut replies) = (self.queue.now, Vec::new());
+                self.coordinator.tick(now, &mut replies);
+                self.answer(replies);
+            }
+            Event::Coordinator => {}
+            Event::Poll { of } => self.poll(of),
+            Event::Commit { of } => self.commit_soon(of),
+            Event::Fetch { of, asked } => self.fetch(of, asked),
+            Event::Start { slot } => self.start(slot),
+            Event::Fault => self.fault(),
+            Event::Heal => {
+                self.healed = true;
+                for end in self.ends.values_mut() {
+                    *end += MORE_AT_THE_END;
+                }
+            }
+            Event::End => self.end(),
+        }
+        if self.healed && self.committed == self.ends {
+            self.ended = true;
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        let now = self.queue.now;
+        let text = format!("committed {:?} of {:?}", self.committed, self.ends);
+        self.report.broken("Progresses", now, text);
+    }
+
+    fn start(&mut self, slot: usize) {
+        let of = self.tasks.len();
+        let assignors = match self.slots % 2 {
+            0 => vec![Assignor::CooperativeSticky],
+            _ => vec![Assignor::Range],
+        };
+        let membership = Settings {
+            session_timeout: Duration::from_secs(10),
+            heartbeat_interval: Duration::from_secs(3),
+            rebalance_timeout: Duration::from_secs(30),
+            ..Settings::consumer()
+        };
+        self.tasks.push(Task {
+            slot,
+            group: TaskGroup::new(TaskGroupSettings {
+                membership,
+                assignors,
+                rack: None,
+            }),
+            book: SinkOffsets::default(),
+            alive: true,
+            frozen_until: 0,
+            tick_at: 0,
+            waiting: BTreeSet::new(),
+            buffer: Book::new(),
+            opening: BTreeMap::new(),
+            committing: BTreeMap::new(),
+            requests: 0,
+        });
+        let topics = BTreeSet::from(["t".to_owned()]);
+        self.tell(of, TaskInput::Subscribe { topics });
+        self.queue.after(POLL, Event::Poll { of });
+        self.queue.after(COMMIT, Event::Commit { of });
+    }
+
+    fn fault(&mut self) {
+        if self.healed {
+            return;
+        }
+        let pause = self.rng.between(5_000, 60_000);
+        self.queue.after(pause, Event::Fault);
+        let alive: Vec<usize> = (0..self.tasks.len())
+            .filter(|of| self.tasks.get(*of).is_some_and(|task| task.alive))
+            .collect();
+        let until = self.queue.now + self.rng.between(1_000, 40_000);
+        let freezes = self.rng.permille(500);
+        let Some(task) = self.rng.pick(&alive).and_then(|of| self.tasks.get_mut(*of)) else {
+            return;
+        };
+        if freezes {
+            task.frozen_until = until;
+            self.report.seen("sink tasks frozen");
+        } else {
+            // What was not written is gone with it.
+            task.alive = false;
+            let slot = task.slot;
+            self.report.seen("sink tasks killed");
+            self.queue.after(500, Event::Start { slot });
+        }
+    }
+
+    fn frozen(&self, of: usize) -> Option<u64> {
+        let until = self.tasks.get(of)?.frozen_until;
+        (until > self.queue.now).then(|| until - self.queue.now)
+    }
+
+    fn tick(&mut self, of: usize) {
+        let now = self.queue.now;
+        let due = self
+            .tasks
+            .get(of)
+            .is_some_and(|task| task.alive && task.tick_at == now);
+        if !due {
+            return;
+        }
+        if let Some(rest) = self.frozen(of) {
+            self.tick_in(of, rest);
+        } else {
+            self.tell(of, TaskInput::Tick);
+        }
+    }
+
+    /// One tick is on its way: a later one is forgotten for an earlier one.
+    fn tick_in(&mut self, of: usize, wait: u64) {
+        let now = self.queue.now;
+        if let Some(task) = self.tasks.get_mut(of)
+            && (task.tick_at <= now || now + wait < task.tick_at)
+        {
+            task.tick_at = now + wait;
+            self.queue.after(wait, Event::Tick { of });
+        }
+    }
+
+    fn tell(&mut self, of: usize, input: TaskInput) {
+        if self.frozen(of).is_some() {
+            return;
+        }
+        let now = Now::from_millis(self.queue.now);
+        let mut inputs = std::collections::VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(task) = self.tasks.get_mut(of).filter(|task| task.alive) else {
+                return;
+            };
+            let mut events = Effects::new();
+            task.group.step(now, input, &mut events);
+            for event in events {
+                inputs.extend(self.take(of, event));
+            }
+        }
+        self.check_owners();
+        let deadline = self.tasks.get(of).and_then(|task| task.group.deadline());
+        if let Some(at) = deadline {
+            let wait = u64::try_from(at.since(now).as_millis()).unwrap_or(1).max(1);
+            self.tick_in(of, wait);
+        }
+    }
+
+    /// `AtMostOneRunning`: of the tasks whose lease holds, no two have the same partition.
+    fn check_owners(&mut self) {
+        let now = Now::from_millis(self.queue.now);
+        let mut owners: BTreeMap<&SinkPartition, usize> = BTreeMap::new();
+        let mut twice = None;
+        for (of, task) in self.tasks.iter().enumerate().filter(|(_, task)| task.alive) {
+            if task
+                .group
+                .membership()
+                .fence_at()
+                .is_none_or(|at| at <= now)
+            {
+                continue;
+            }
+            for partition in task.book.assigned() {
+                if let Some(other) = owners.insert(partition, of) {
+                    twice = Some(format!("{partition:?} is {other}'s and {of}'s"));
+                }
+            }
+        }
+        if let Some(twice) = twice {
+            self.report
+                .broken("AssignmentDisjoint", self.queue.now, twice);
+        }
+    }
+
+    fn take(&mut self, of: usize, event: TaskEvent) -> Option<TaskInput> {
+        match event {
+            TaskEvent::Network(effect) => self.send(of, effect),
+            TaskEvent::CountPartitions { token, .. } => {
+                let topics = Topics::from([(topic(), PARTITIONS)]);
+                return Some(counted(token, &topics));
+            }
+            TaskEvent::Revoked {
+                token,
+                partitions,
+                leaving,
+            } => {
+                self.report.seen("sink partitions revoked");
+                // Written, and committed in this generation, before it is given back.
+                self.write(of);
+                self.commit(of);
+                self.drop_partitions(of, &partitions);
+                return Some(match leaving {
+                    true => TaskInput::Stopped { token },
+                    false => TaskInput::Revoked { token },
+                });
+            }
+            TaskEvent::Lost {
+                token, partitions, ..
+            } => {
+                self.report.seen("sink partitions lost");
+                self.drop_partitions(of, &partitions);
+                return token.map(|token| TaskInput::Stopped { token });
+            }
+            TaskEvent::Assigned { added, .. } if !added.is_empty() => {
+                let task = self.tasks.get_mut(of)?;
+                task.requests += 1;
+                let request = RequestId(task.requests);
+                let partitions = added.iter().cloned().collect();
+                task.opening.insert(request, added);
+                return Some(TaskInput::Membership(Input::Fetch {
+                    request,
+                    partitions,
+                }));
+            }
+            TaskEvent::FetchDone { request, result } => {
+                return self.opened(of, request, result.ok());
+            }
+            TaskEvent::CommitDone { request, result } => {
+                let task = self.tasks.get_mut(of)?;
+                let offsets = task.committing.remove(&request);
+                if let (Some(offsets), Ok(())) = (offsets, result) {
+                    task.book.committed(&offsets);
+                }
+            }
+            TaskEvent::Failed { error } => {
+                let text = format!("a task cannot use its group: {error}");
+                self.report.broken("Progresses", self.queue.now, text);
+            }
+            TaskEvent::Assigned { .. } | TaskEvent::Left => {}
+        }
+        None
+    }
+
+    fn drop_partitions(&mut self, of: usize, partitions: &BTreeSet<TopicPartition>) {
+        let Some(task) = self.tasks.get_mut(of) else {
+            return;
+        };
+        for opening in task.opening.values_mut() {
+            opening.retain(|partition| !partitions.contains(partition));
+        }
+        for partition in partitions {
+            let partition = (Arc::clone(&partition.topic), partition.partition);
+            task.book.remove(&partition);
+            task.buffer.remove(&partition);
+        }
+    }
+
+    fn opened(
+        &mut self,
+        of: usize,
+        request: RequestId,
+        fetched: Option<Vec<(TopicPartition, FetchedOffset)>>,
+    ) -> Option<TaskInput> {
+        let task = self.tasks.get_mut(of)?;
+        let asked = task.opening.remove(&request)?;
+        let Some(fetched) = fetched else {
+            self.queue.after(FETCH_AGAIN, Event::Fetch { of, asked });
+            return None;
+        };
+        for (partition, offset) in fetched {
+            if asked.contains(&partition) {
+                let partition = (partition.topic, partition.partition);
+                task.book.assign(partition, offset.offset.unwrap_or(0));
+            }
+        }
+        None
+    }
+
+    /// Asks again for what could not be had, of what is still its own.
+    fn fetch(&mut self, of: usize, asked: BTreeSet<TopicPartition>) {
+        if let Some(rest) = self.frozen(of) {
+            self.queue.after(rest, Event::Fetch { of, asked });
+            return;
+        }
+        let Some(task) = self.tasks.get_mut(of).filter(|task| task.alive) else {
+            return;
+        };
+        let owned = task.group.owned();
+        let asked: BTreeSet<_> = asked.into_iter().filter(|p| owned.contains(p)).collect();
+        if asked.is_empty() {
+            return;
+        }
+        task.requests += 1;
+        let request = RequestId(task.requests);
+        let partitions = asked.iter().cloned().collect();
+        task.opening.insert(request, asked);
+        self.tell(
+            of,
+            TaskInput::Membership(Input::Fetch {
+                request,
+                partitions,
+            }),
+        );
+    }
+
+    fn poll(&mut self, of: usize) {
+        if self.tasks.get(of).is_none_or(|task| !task.alive) {
+            return;
+        }
+        self.queue
+            .after(self.frozen(of).unwrap_or(POLL), Event::Poll { of });
+        if self.frozen(of).is_some() {
+            return;
+        }
+        self.tell(of, TaskInput::Polled);
+        if !self.healed {
+            for end in self.ends.values_mut() {
+                *end += i64::try_from(self.rng.between(0, 1)).unwrap_or(0);
+            }
+        }
+        let Some(task) = self.tasks.get_mut(of) else {
+            return;
+        };
+        let fenced = task.group.membership().fence_at();
+        if fenced.is_none_or(|at| at <= Now::from_millis(self.queue.now)) {
+            return;
+        }
+        for (partition, position) in task.book.current() {
+            let end = self.ends.get(&partition).copied().unwrap_or(0);
+            let next = (position + 7).min(end);
+            task.book.delivered(&partition, next);
+            task.buffer.insert(partition, next);
+        }
+        if self.rng.permille(200) {
+            self.write(of);
+        }
+    }
+
+    /// The plugin writes what it took into the target.
+    fn write(&mut self, of: usize) {
+        let Some(task) = self.tasks.get_mut(of) else {
+            return;
+        };
+        for (partition, next) in std::mem::take(&mut task.buffer) {
+            // It got everything from where its group was: what it writes has no gap.
+            let written = self.written.entry(partition).or_default();
+            *written = (*written).max(next);
+        }
+    }
+
+    fn commit_soon(&mut self, of: usize) {
+        if self.tasks.get(of).is_none_or(|task| !task.alive) {
+            return;
+        }
+        self.queue
+            .after(self.frozen(of).unwrap_or(COMMIT), Event::Commit { of });
+        if self.frozen(of).is_none() {
+            self.commit(of);
+        }
+    }
+
+    /// `pre_commit`: the plugin confirms what it wrote; the book says what of it may be committed.
+    fn commit(&mut self, of: usize) {
+        let now = Now::from_millis(self.queue.now);
+        let Some(task) = self.tasks.get_mut(of) else {
+            return;
+        };
+        if task
+            .group
+            .membership()
+            .fence_at()
+            .is_none_or(|at| at <= now)
+        {
+            return;
+        }
+        let mut confirmed = task.book.current();
+        if self.careless != Careless::ConfirmsEarly {
+            confirmed.retain(|partition, _| !task.buffer.contains_key(partition));
+        }
+        let offsets = task.book.committable(&confirmed);
+        if offsets.is_empty() {
+            return;
+        }
+        task.requests += 1;
+        let request = RequestId(task.requests);
+        let list = offsets
+            .iter()
+            .map(|((topic, partition), offset)| OffsetToCommit {
+                partition: TopicPartition {
+                    topic: Arc::clone(topic),
+                    partition: *partition,
+                },
+                offset: *offset,
+                leader_epoch: None,
+                metadata: String::new(),
+            });
+        let offsets_to_commit = list.collect();
+        task.committing.insert(request, offsets);
+        let mut events = Effects::new();
+        let input = TaskInput::Membership(Input::Commit {
+            request,
+            offsets: offsets_to_commit,
+        });
+        task.group.step(now, input, &mut events);
+        for event in events {
+            if let Some(input) = self.take(of, event) {
+                self.tell(of, input);
+            }
+        }
+    }
+
+    fn send(&mut self, of: usize, effect: Effect) {
+        let Some(token) = token_of(&effect) else {
+            return;
+        };
+        let to = ReplyTo {
+            worker: of,
+            process: 0,
+            token,
+        };
+        if let Some(task) = self.tasks.get_mut(of) {
+            task.waiting.insert(token);
+        }
+        let patience = match effect {
+            Effect::Join { .. } => PATIENCE + 35_000,
+            _ => PATIENCE,
+        };
+        if let Some(failed) = failure(&effect, RequestFailure::Unknown) {
+            self.queue.after(
+                patience,
+                Event::Reply {
+                    to,
+                    input: Box::new(failed),
+                },
+            );
+        }
+        if !self.healed && self.rng.permille(20) {
+            self.report.seen("requests of sinks lost");
+            return;
+        }
+        let delay = self.rng.between(1, 20);
+        self.queue.after(
+            delay,
+            Event::Arrive {
+                to,
+                effect: Box::new(effect),
+            },
+        );
+    }
+
+    fn arrive(&mut self, to: ReplyTo, effect: Effect) {
+        let (now, token, mut replies) = (self.queue.now, to.token, Vec::new());
+        self.coordinator.tick(now, &mut replies);
+        match effect {
+            Effect::FindCoordinator { .. } => {
+                let node = Node {
+                    id: 1,
+                    host: "b".to_owned(),
+                    port: 1,
+                };
+                replies.push((
+                    to,
+                    Input::CoordinatorFound {
+                        token,
+                        result: Ok(node),
+                    },
+                ));
+            }
+            Effect::Join { request, .. } => self.coordinator.join(now, request, to, &mut replies),
+            Effect::Sync {
+                generation,
+                member,
+                assignments,
+                ..
+            } => self
+                .coordinator
+                .sync(now, &member, generation, assignments, to, &mut replies),
+            Effect::Heartbeat {
+                generation, member, ..
+            } => {
+                let result = self.coordinator.heartbeat(now, &member, generation);
+                replies.push((to, Input::HeartbeatAnswered { token, result }));
+            }
+            Effect::Leave { member, .. } => {
+                let result = self.coordinator.leave(now, &member, &mut replies);
+                replies.push((to, Input::LeaveAnswered { token, result }));
+            }
+            Effect::Commit {
+                generation,
+                member,
+                offsets,
+                ..
+            } => {
+                let result = Ok(self.commits(generation, &member, offsets));
+                replies.push((to, Input::CommitAnswered { token, result }));
+            }
+            Effect::Fetch { partitions, .. } => {
+                let offset = |partition: TopicPartition| {
+                    let key = (Arc::clone(&partition.topic), partition.partition);
+                    let offset = self.committed.get(&key).copied();
+                    let found = FetchedOffset {
+                        offset,
+                        ..FetchedOffset::default()
+                    };
+                    (partition, Ok(found))
+                };
+                let result = Ok(partitions.into_iter().map(offset).collect());
+                replies.push((to, Input::FetchAnswered { token, result }));
+            }
+            _ => {}
+        }
+        self.answer(replies);
+    }
+
+    /// OffsetCommit: only of a member, in its generation.
+    fn commits(
+        &mut self,
+        generation: GenerationId,
+        member: &MemberId,
+        offsets: Vec<OffsetToCommit>,
+    ) -> Vec<(TopicPartition, ErrorCode)> {
+        let code = self
+            .coordinator
+            .commit_code(self.queue.now, member, generation);
+        let mut codes = Vec::with_capacity(offsets.len());
+        for commit in offsets {
+            if code == ErrorCode::NONE {
+                let key = (
+                    Arc::clone(&commit.partition.topic),
+                    commit.partition.partition,
+                );
+                let written = self.written.get(&key).copied().unwrap_or(0);
+                if commit.offset > written {
+                    let text = format!(
+                        "{key:?}: {} is committed, the target has {written}",
+                        commit.offset
+                    );
+                    self.report.broken("SinkNeverAhead", self.queue.now, text);
+                }
+                let before = self.committed.insert(key, commit.offset).unwrap_or(0);
+                if commit.offset < before {
+                    self.report.seen("commits of sinks set back");
+                }
+                self.report.seen("commits of sinks");
+            } else {
+                self.report.seen("commits of sinks refused");
+            }
+            codes.push((commit.partition, code));
+        }
+        codes
+    }
+
+    fn answer(&mut self, replies: Vec<(ReplyTo, Input)>) {
+        for (to, input) in replies {
+            if !self.healed && self.rng.permille(15) {
+                self.report.seen("answers to sinks lost");
+                continue;
+            }
+            let delay = self.rng.between(1, 20);
+            self.queue.after(
+                delay,
+                Event::Reply {
+                    to,
+                    input: Box::new(input),
+                },
+            );
+        }
+        if let Some(at) = self.coordinator.deadline() {
+            let wait = at.saturating_sub(self.queue.now).max(1);
+            let (now, at) = (self.queue.now, self.queue.now + wait);
+            if self.coordinates_at <= now || at < self.coordinates_at {
+                self.coordinates_at = at;
+                self.queue.after(wait, Event::Coordinator);
+            }
+        }
+    }
+
+    fn reply(&mut self, to: ReplyTo, input: Input) {
+        if let Some(rest) = self.frozen(to.worker) {
+            self.queue.after(
+                rest,
+                Event::Reply {
+                    to,
+                    input: Box::new(input),
+                },
+            );
+            return;
+        }
+        let Some(task) = self.tasks.get_mut(to.worker) else {
+            return;
+        };
+        if task.waiting.remove(&to.token) {
+            self.report.mix(self.queue.now ^ (to.worker as u64) << 40);
+            self.tell(to.worker, TaskInput::Membership(input));
+        }
+    }
+}
+
+fn counted(token: Token, topics: &Topics) -> TaskInput {
+    TaskInput::Counted {
+        token,
+        topics: Some(topics.clone()),
+    }
+}
+
+const fn token_of(effect: &Effect) -> Option<Token> {
+    match effect {
+        Effect::FindCoordinator { token }
+        | Effect::Join { token, .. }
+        | Effect::Sync { token, .. }
+        | Effect::Heartbeat { token, .. }
+        | Effect::Leave { token, .. }
+        | Effect::Commit { token, .. }
+        | Effect::Fetch { token, .. } => Some(*token),
+        _ => None,
+    }
+}
+
+fn failure(effect: &Effect, failure: RequestFailure) -> Option<Input> {
+    let token = token_of(effect)?;
+    Some(match effect {
+        Effect::FindCoordinator { .. } => Input::CoordinatorFound {
+            token,
+            result: Err(failure),
+        },
+        Effect::Join { .. } => Input::Joined {
+            token,
+            result: Err(failure),
+        },
+        Effect::Sync { .. } => Input::Synced {
+            token,
+            result: Err(failure),
+        },
+        Effect::Heartbeat { .. } => Input::HeartbeatAnswered {
+            token,
+            result: Err(failure),
+        },
+        Effect::Leave { .. } => Input::LeaveAnswered {
+            token,
+            result: Err(failure),
+        },
+        Effect::Commit { .. } => Input::CommitAnswered {
+            token,
+            result: Err(failure),
+        },
+        _ => Input::FetchAnswered {
+            token,
+            result: Err(failure),
+        },
+    })
+}
