@@ -21,6 +21,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                  (--all: a skipped test is a failure)
   ci             what continuous integration runs: format, lints, directions, sizes, the README's
                  two commands, the tour
+  tour           the README's first command and every command that it shows, compared with what is printed
   provision      install what the tests need, and say what is missing
   check          format, lints, directions and sizes only";
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         ["test", "--all"] => test::run(true),
         ["ci"] => ci::run(),
         ["check"] => ci::check(),
+        ["tour"] => tour::run(),
         ["provision"] => provision::provision().map(|missing| {
             for line in missing.lines() {
                 run::say(&line);

@@ -157,6 +157,8 @@ pub(crate) trait Dialect: Send + Sync {
     fn bytes_literal(&self, hex: &str) -> String {
         format!("X'{hex}'")
     }
+    /// The database's clock as whole seconds since 1970.
+    fn epoch_seconds(&self) -> &'static str;
     /// The type of a text column that may be a key, and of a big integer (for the table of offsets).
     fn key_text_type(&self) -> &'static str;
     /// An expression that orders a timestamp column, to be compared with [`Self::timestamp_cell`].

@@ -63,6 +63,10 @@ impl Dialect for MySql {
     fn literal(&self, text: &str) -> String {
         format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
     }
+    fn epoch_seconds(&self) -> &'static str {
+        "unix_timestamp()"
+    }
+
     fn key_text_type(&self) -> &'static str {
         "VARCHAR(256)"
     }

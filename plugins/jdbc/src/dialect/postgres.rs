@@ -67,6 +67,10 @@ impl Dialect for PostgreSql {
     fn bytes_literal(&self, hex: &str) -> String {
         format!("'\\x{hex}'")
     }
+    fn epoch_seconds(&self) -> &'static str {
+        "extract(epoch from clock_timestamp())::bigint"
+    }
+
     fn key_text_type(&self) -> &'static str {
         "TEXT"
     }

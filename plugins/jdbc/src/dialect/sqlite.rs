@@ -45,6 +45,10 @@ impl Dialect for Sqlite {
             Kind::Decimal(_) | Kind::Date | Kind::Time | Kind::Timestamp => "NUMERIC",
         }))
     }
+    fn epoch_seconds(&self) -> &'static str {
+        "cast(strftime('%s','now') as integer)"
+    }
+
     fn key_text_type(&self) -> &'static str {
         "TEXT"
     }

@@ -1,9 +1,11 @@
 //! Exactly once: the offsets in a table of the target, in the transaction of the rows.
 //!
 //! Each claim of a partition raises its epoch; a batch is committed only while its epoch is the latest.
-//! A task that was replaced without knowing (a zombie) so writes nothing more, whatever its group says.
-//! The group's generation is kept beside it for people who look; it starts anew when a group is deleted,
-//! so it cannot decide.
+//! A claim of an older generation than the one that stands there is refused, so a task that was replaced
+//! without knowing (a zombie) can neither write with the claim it has nor take it back.
+//!
+//! A generation starts anew when its group is deleted, so an older one is only refused while the claim is
+//! fresh: [`STALE_SECONDS`] after the last write or claim, whoever holds the partition is let in.
 
 use milena_api::TopicPartition;
 
@@ -13,6 +15,10 @@ use crate::{
     dialect::{DbError, DbErrorKind, Session},
     table::TableId,
 };
+
+/// After this long without a write the generation of a claim says nothing any more: no member of a group stalls
+/// longer (Java's default of `max.poll.interval.ms`) without being known as lost.
+pub(crate) const STALE_SECONDS: i64 = 300;
 
 /// The claim of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +73,7 @@ impl OffsetsTable {
         let text = self.common.dialect.key_text_type();
         let sql = format!(
             "CREATE TABLE {} ({} {text} NOT NULL, {} {text} NOT NULL, {} INT NOT NULL, {} BIGINT NULL, {} BIGINT NOT \
-             NULL, {} INT NOT NULL, PRIMARY KEY({},{},{}))",
+             NULL, {} INT NOT NULL, {} BIGINT NOT NULL, PRIMARY KEY({},{},{}))",
             self.name(),
             self.quoted("connector"),
             self.quoted("topic"),
@@ -75,6 +81,7 @@ impl OffsetsTable {
             self.quoted("position"),
             self.quoted("epoch"),
             self.quoted("generation"),
+            self.quoted("touched"),
             self.quoted("connector"),
             self.quoted("topic"),
             self.quoted("partition"),
@@ -127,24 +134,41 @@ impl OffsetsTable {
         }
     }
 
-    /// Claims a partition: whoever claimed it before can commit no more.
+    /// Claims a partition: whoever claimed it before can commit no more. `None`: a newer generation has it.
     pub(crate) async fn claim(
         &self,
         session: &mut dyn Session,
         partition: &TopicPartition,
         generation: i32,
-    ) -> Result<Claim, DbError> {
-        let generation = generation.max(0);
+    ) -> Result<Option<Claim>, DbError> {
+        let fresh = format!(
+            " AND ({}<={generation} OR {}<{}-{STALE_SECONDS})",
+            self.quoted("generation"),
+            self.quoted("touched"),
+            self.common.dialect.epoch_seconds(),
+        );
+        self.raise(session, partition, generation, &fresh).await
+    }
+
+    async fn raise(
+        &self,
+        session: &mut dyn Session,
+        partition: &TopicPartition,
+        generation: i32,
+        condition: &str,
+    ) -> Result<Option<Claim>, DbError> {
+        let now = self.common.dialect.epoch_seconds();
         let raise = format!(
-            "UPDATE {} SET {}={}+1, {}={generation} WHERE {}",
+            "UPDATE {} SET {}={}+1, {}={generation}, {}={now} WHERE {}{condition}",
             self.name(),
             self.quoted("epoch"),
             self.quoted("epoch"),
             self.quoted("generation"),
+            self.quoted("touched"),
             self.place(partition)
         );
         let insert = format!(
-            "INSERT INTO {}({},{},{},{},{},{}) VALUES({},{},{},NULL,1,{generation})",
+            "INSERT INTO {}({},{},{},{},{},{},{}) VALUES({},{},{},NULL,1,{generation},{now})",
             self.name(),
             self.quoted("connector"),
             self.quoted("topic"),
@@ -152,6 +176,7 @@ impl OffsetsTable {
             self.quoted("position"),
             self.quoted("epoch"),
             self.quoted("generation"),
+            self.quoted("touched"),
             self.common.dialect.literal(&self.connector),
             self.common.dialect.literal(&partition.topic),
             partition.partition,
@@ -159,14 +184,18 @@ impl OffsetsTable {
         session.execute(self.common.dialect.begin()).await?;
         let claimed = async {
             if session.execute(&raise).await? == 0 {
+                if self.read(session, partition).await?.is_some() {
+                    return Ok(None);
+                }
                 session.execute(&insert).await?;
             }
-            self.read(session, partition).await?.ok_or_else(|| {
-                DbError::new(
+            match self.read(session, partition).await? {
+                Some(claim) => Ok(Some(claim)),
+                None => Err(DbError::new(
                     DbErrorKind::Transient,
                     "the claim of the partition is not there",
-                )
-            })
+                )),
+            }
         }
         .await;
         match claimed {
@@ -191,9 +220,11 @@ impl OffsetsTable {
         position: i64,
     ) -> Result<bool, DbError> {
         let sql = format!(
-            "UPDATE {} SET {}={position} WHERE {} AND {}={epoch}",
+            "UPDATE {} SET {}={position}, {}={} WHERE {} AND {}={epoch}",
             self.name(),
             self.quoted("position"),
+            self.quoted("touched"),
+            self.common.dialect.epoch_seconds(),
             self.place(partition),
             self.quoted("epoch"),
         );
@@ -208,13 +239,14 @@ impl OffsetsTable {
     ) -> Result<(), DbError> {
         self.ensure(session).await?;
         for (partition, offset) in offsets {
-            let claim = self.claim(session, partition, 0).await?;
-            match offset {
-                Some(offset) => {
+            // The worker knows that no task runs: whatever generation stands there is over.
+            let claim = self.raise(session, partition, 0, "").await?;
+            match (offset, claim) {
+                (Some(offset), Some(claim)) => {
                     self.advance(session, partition, claim.epoch, *offset)
                         .await?;
                 }
-                None => {
+                _ => {
                     let sql = format!(
                         "DELETE FROM {} WHERE {}",
                         self.name(),

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::atomic::Ordering,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use milena_data::SinkRecord;
 use tracing::warn;
 
 use super::{
-    offsets::{Claim, OffsetsTable},
+    offsets::{Claim, OffsetsTable, STALE_SECONDS},
     settings::Settings,
     writer::{WriteError, Writer},
 };
@@ -23,6 +24,9 @@ use crate::{
     dialect::{DbError, DbErrorKind, Session},
     plugins::Vendor,
 };
+
+/// After a fenced batch: the group's word is on its way.
+const FENCED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A sink task of either vendor.
 pub(crate) struct JdbcSinkTask {
@@ -38,6 +42,8 @@ struct Run {
     remaining: u32,
     offsets: Option<OffsetsTable>,
     claims: HashMap<TopicPartition, Claim>,
+    /// Assigned partitions that another task has claimed; ours again in a later generation than this one.
+    lost: BTreeMap<TopicPartition, i32>,
     /// A transaction ended in an unknown way: the target knows whether it was committed.
     in_doubt: bool,
 }
@@ -76,6 +82,7 @@ impl SinkTask for JdbcSinkTask {
             link: Some((session, writer)),
             offsets,
             claims: HashMap::new(),
+            lost: BTreeMap::new(),
             in_doubt: false,
         });
         Ok(())
@@ -93,6 +100,7 @@ impl SinkTask for JdbcSinkTask {
         let run = self.run()?;
         for partition in partitions {
             run.claims.remove(partition);
+            run.lost.remove(partition);
         }
         Ok(())
     }
@@ -120,6 +128,7 @@ impl Run {
         let generation = self.context.generation.load(Ordering::Relaxed);
         let mut rewind = PartitionOffsets::new();
         for partition in partitions {
+            self.lost.remove(partition);
             let mut attempt = 0;
             let claim = loop {
                 let (mut session, writer) = self.link().await?;
@@ -144,6 +153,15 @@ impl Run {
                     }
                 }
             };
+            let Some(claim) = claim else {
+                // Not an error: this task is late, or the group began anew; either passes.
+                warn!(
+                    topic = %partition.topic, partition = partition.partition, generation,
+                    "a task of a newer generation has claimed the partition in the target"
+                );
+                self.lost.insert(partition.clone(), i32::MIN);
+                continue;
+            };
             if let Some(position) = claim.position {
                 rewind.insert(partition.clone(), position);
             }
@@ -155,7 +173,68 @@ impl Run {
         Ok(())
     }
 
+    /// Claims anew what another task had claimed, once the group says that it is ours again. A batch of which
+    /// anything is not ours must wait.
+    async fn reclaim(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        if self.lost.is_empty() {
+            return Ok(());
+        }
+        let generation = self.context.generation.load(Ordering::Relaxed);
+        let ours = self.lost.iter().filter(|(_, at)| generation > **at);
+        let ours: Vec<_> = ours.map(|(partition, _)| partition.clone()).collect();
+        if !ours.is_empty() {
+            self.claim(&ours).await?;
+        }
+        let of = |partition: &TopicPartition| {
+            records.iter().any(|record| {
+                let origin = record.origin.as_ref();
+                origin.is_some_and(|origin| {
+                    origin.topic == partition.topic && origin.partition == partition.partition
+                })
+            })
+        };
+        let Some(partition) = self.lost.keys().find(|partition| of(partition)) else {
+            // What was claimed just now may stand elsewhere than the batch: it is delivered from there.
+            return match ours.iter().any(of) {
+                true => Err(ConnectError::retriable("partitions were claimed anew")),
+                false => Ok(()),
+            };
+        };
+        let shown = format!(
+            "another task has claimed {}-{} in {} by a newer generation: this one is fenced and writes nothing more. If \
+             the consumer group was deleted, delete its rows there, or wait for {} s",
+            partition.topic,
+            partition.partition,
+            self.settings.exactly_once.as_deref().unwrap_or_default(),
+            STALE_SECONDS
+        );
+        // With retries for ever a batch is never given up.
+        if self.remaining == 0 {
+            return Err(ConnectError::connect(shown));
+        }
+        self.remaining -= 1;
+        (self.context.requests)(SinkTaskRequest::RetryAfter(self.settings.backoff));
+        Err(ConnectError::retriable(shown))
+    }
+
+    /// Another task has claimed a partition: nothing of it is written any more.
+    fn fenced(&mut self, partition: TopicPartition) -> ConnectError {
+        let generation = self.context.generation.load(Ordering::Relaxed);
+        warn!(topic = %partition.topic, partition = partition.partition, generation, "another task has claimed the partition");
+        let error = ConnectError::retriable(format!(
+            "another task has claimed {}-{} in {}: this one is fenced and writes nothing more",
+            partition.topic,
+            partition.partition,
+            self.settings.exactly_once.as_deref().unwrap_or_default(),
+        ));
+        self.claims.remove(&partition);
+        self.lost.insert(partition, generation);
+        (self.context.requests)(SinkTaskRequest::RetryAfter(FENCED_PAUSE));
+        error
+    }
+
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
+        self.reclaim(records).await?;
         if records.is_empty() {
             return Ok(());
         }
@@ -184,6 +263,10 @@ impl Run {
                 return Ok(());
             }
             Err(WriteError::Task(error)) => return Err(error),
+            Err(WriteError::Fenced(partition)) => {
+                self.link = Some((session, writer));
+                return Err(self.fenced(partition));
+            }
             Err(WriteError::Db(error)) if error.kind != DbErrorKind::Data => {
                 return self.again(&error);
             }
@@ -207,6 +290,7 @@ impl Run {
         let bad = match singly {
             Ok(bad) => bad,
             Err(WriteError::Db(error)) => return self.again(&error),
+            Err(WriteError::Fenced(partition)) => return Err(self.fenced(partition)),
             Err(WriteError::Task(error) | WriteError::Record(error)) => return Err(error),
             Err(WriteError::Anew) => {
                 return Err(ConnectError::retriable(
@@ -243,12 +327,7 @@ impl Run {
             };
             match found {
                 Some(found) if found.epoch == claim.epoch => *claim = found,
-                _ => {
-                    return Err(ConnectError::connect(format!(
-                        "another task has claimed {}-{} in the target: this one is fenced and writes nothing more",
-                        partition.topic, partition.partition
-                    )));
-                }
+                _ => return Err(self.fenced(partition)),
             }
         }
         self.link = Some((session, writer));

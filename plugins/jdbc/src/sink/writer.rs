@@ -27,6 +27,8 @@ pub(crate) enum WriteError {
     Record(ConnectError),
     /// The whole task cannot go on.
     Task(ConnectError),
+    /// Another task has claimed this partition.
+    Fenced(TopicPartition),
     /// DDL ended the transaction: nothing of the batch is written, and it must be tried anew.
     Anew,
 }
@@ -83,20 +85,9 @@ impl Writer {
             .execute(self.settings.common.dialect.begin())
             .await?;
         let written = async {
-            self.rows(session, records).await?;
-            if let Some(table) = offsets {
-                for (partition, epoch, position) in positions {
-                    if !table.advance(session, partition, *epoch, *position).await? {
-                        return Err(WriteError::Task(ConnectError::connect(format!(
-                            "another task has claimed {}-{} in {}: this one is fenced and writes nothing more",
-                            partition.topic,
-                            partition.partition,
-                            self.settings.exactly_once.as_deref().unwrap_or_default()
-                        ))));
-                    }
-                }
-            }
-            Ok(())
+            // First, so that a task that was replaced learns that, and not that its rows are there already.
+            advance(session, positions, offsets).await?;
+            self.rows(session, records).await
         }
         .await;
         match written {
@@ -124,6 +115,10 @@ impl Writer {
         session
             .execute(self.settings.common.dialect.begin())
             .await?;
+        if let Err(error) = advance(session, positions, offsets).await {
+            let _second = session.execute("ROLLBACK").await;
+            return Err(error);
+        }
         let mut bad = Vec::new();
         for record in records {
             session.execute("SAVEPOINT milena").await?;
@@ -142,16 +137,6 @@ impl Writer {
             session.execute("ROLLBACK TO SAVEPOINT milena").await?;
             self.forget();
             bad.push((*record, error));
-        }
-        if let Some(table) = offsets {
-            for (partition, epoch, position) in positions {
-                if !table.advance(session, partition, *epoch, *position).await? {
-                    let _second = session.execute("ROLLBACK").await;
-                    return Err(WriteError::Task(ConnectError::connect(
-                        "another task has claimed the partition: this one is fenced",
-                    )));
-                }
-            }
         }
         session.execute("COMMIT").await?;
         Ok(bad)
@@ -405,6 +390,21 @@ impl Writer {
             .insert(record.topic.clone(), (id.clone(), Arc::clone(&plan)));
         Ok((id, plan))
     }
+}
+
+/// Sets the positions of a batch, as long as its claims are the latest.
+async fn advance(
+    session: &mut dyn Session,
+    positions: &[(TopicPartition, i64, i64)],
+    offsets: Option<&OffsetsTable>,
+) -> Result<(), WriteError> {
+    let Some(table) = offsets else { return Ok(()) };
+    for (partition, epoch, position) in positions {
+        if !table.advance(session, partition, *epoch, *position).await? {
+            return Err(WriteError::Fenced(partition.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// A column by its name, else by its name without regard to case.

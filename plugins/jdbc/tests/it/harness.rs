@@ -146,6 +146,28 @@ pub(crate) fn field(record: &SourceRecord, name: &str) -> Value {
 pub(crate) struct Heard {
     pub(crate) requests: Arc<Mutex<Vec<SinkTaskRequest>>>,
     pub(crate) reports: Arc<Mutex<Vec<(i64, String)>>>,
+    /// The generation of the task's group.
+    pub(crate) generation: Arc<AtomicI32>,
+}
+
+impl Heard {
+    /// Of a task in this generation.
+    pub(crate) fn in_generation(generation: i32) -> Self {
+        Self {
+            generation: Arc::new(AtomicI32::new(generation)),
+            ..Self::default()
+        }
+    }
+
+    /// The position in partition 0 that the task asked for last.
+    pub(crate) fn rewound(&self, topic: &str) -> Option<i64> {
+        let mut requests = self.requests.lock().unwrap();
+        let asked = requests.drain(..).filter_map(|request| match request {
+            SinkTaskRequest::Rewind(offsets) => offsets.get(&partition(topic)).copied(),
+            _ => None,
+        });
+        asked.last()
+    }
 }
 
 struct Ticket;
@@ -196,7 +218,7 @@ pub(crate) async fn sink(
         task: 0,
         errant: tolerant.then(|| Arc::new(heard.clone()) as Arc<dyn ErrantRecordReporter>),
         stopping: CancellationToken::new(),
-        generation: Arc::new(AtomicI32::new(1)),
+        generation: Arc::clone(&heard.generation),
         requests: Arc::new(move |request| requests.lock().unwrap().push(request)),
     };
     task.start(context, configs[0].clone()).await?;

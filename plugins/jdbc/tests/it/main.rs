@@ -11,6 +11,5 @@ mod harness;
 mod json;
 mod mariadb;
 mod postgres;
-mod servers;
 mod sqlite_sink;
 mod sqlite_source;

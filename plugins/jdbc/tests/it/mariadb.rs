@@ -5,10 +5,7 @@ use milena_data::{Schema, SchemaAndValue, SchemaBuilder, SchemaType, SinkRecord,
 use milena_jdbc::Vendor;
 use mysql_async::{Conn, prelude::Queryable};
 
-use crate::{
-    harness::{Heard, Offsets, field, partition, props, record, row, sink, source, take},
-    servers,
-};
+use crate::harness::{Heard, Offsets, field, partition, props, record, row, sink, source, take};
 
 const TYPES: &str = "CREATE TABLE types(id BIGINT PRIMARY KEY AUTO_INCREMENT, t1 TINYINT, t1u TINYINT UNSIGNED, ok TINYINT(1), s SMALLINT, \
     i INT, iu INT UNSIGNED, b BIGINT, bu BIGINT UNSIGNED, f FLOAT, g DOUBLE, n DECIMAL(12,4), v VARCHAR(20), c CHAR(3), tx TEXT, bi VARBINARY(9), \
@@ -54,7 +51,7 @@ fn order(offset: i64, id: i64, item: Option<&str>) -> SinkRecord {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_on_mariadb() {
-    let Some(server) = servers::mariadb("both_directions_on_mariadb").await else {
+    let Some(server) = milena_testing_databases::mariadb("both_directions_on_mariadb", &[]) else {
         return;
     };
     let url = format!("mysql://root@127.0.0.1:{}/", server.port);

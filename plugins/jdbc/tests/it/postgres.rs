@@ -7,7 +7,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::{
     harness::{Heard, Offsets, field, partition, props, record, row, sink, source, take},
-    json, servers,
+    json,
 };
 
 /// What the Java connectors were recorded with.
@@ -68,7 +68,8 @@ fn config(port: u16, more: &[(&str, &str)]) -> Props {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_on_postgresql() {
-    let Some(server) = servers::postgres("both_directions_on_postgresql").await else {
+    let Some(server) = milena_testing_databases::postgres("both_directions_on_postgresql", &[])
+    else {
         return;
     };
     assert!(server.dir().exists());

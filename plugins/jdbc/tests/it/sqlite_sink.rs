@@ -317,13 +317,93 @@ async fn exactly_once_goes_on_from_the_target_and_fences() {
         .await
         .unwrap();
     // The first one does not know yet: it is fenced, and its rows are not there.
-    let error = old.put(&[order(2, 3, "c")]).await.unwrap_err().to_string();
-    assert!(error.contains("fenced"), "{error}");
+    let error = old.put(&[order(2, 3, "c")]).await.unwrap_err();
+    assert!(error.is_retriable(), "the group has its say: {error}");
+    assert!(error.to_string().contains("fenced"), "{error}");
     assert_eq!(query(&db.path, "SELECT id FROM orders"), ["1", "2", "3"]);
     assert_eq!(
         query(&db.path, "SELECT position,epoch FROM milena_sink_offsets"),
         ["3|2"]
     );
+}
+
+/// A task whose group has gone on without it can neither write nor take the partition back, until the group
+/// says so.
+#[tokio::test]
+async fn a_zombie_of_an_older_generation_is_fenced() {
+    let db = db();
+    let config = config(
+        &db,
+        &[
+            ("milena.sink.exactly.once", "true"),
+            ("max.retries", "2"),
+            ("retry.backoff.ms", "1"),
+        ],
+    );
+    let (fifth, sixth) = (Heard::in_generation(5), Heard::in_generation(6));
+    let start = async |heard: &Heard| {
+        sink(Vendor::Confluent, &config, heard, false)
+            .await
+            .unwrap()
+    };
+    let (mut zombie, mut task) = (start(&fifth).await, start(&sixth).await);
+    let ours = [partition("orders")];
+    zombie.open(&ours).await.unwrap();
+    zombie.put(&[order(0, 1, "a")]).await.unwrap();
+    task.open(&ours).await.unwrap();
+    assert_eq!(sixth.rewound("orders"), Some(1));
+    task.put(&[order(1, 2, "b")]).await.unwrap();
+    // The row is there already; that it is fenced is what the zombie hears, not that a key is there twice.
+    let error = zombie.put(&[order(1, 2, "b")]).await.unwrap_err();
+    assert!(
+        error.is_retriable() && error.to_string().contains("fenced"),
+        "{error}"
+    );
+    // A late start of the same generation takes nothing away from the one that owns the partition.
+    let mut late = start(&fifth).await;
+    late.open(&ours).await.unwrap();
+    assert_eq!(fifth.rewound("orders"), None);
+    for zombie in [&mut late, &mut zombie] {
+        let error = zombie.put(&[order(2, 9, "z")]).await.unwrap_err();
+        assert!(
+            error.is_retriable() && error.to_string().contains("newer generation"),
+            "{error}"
+        );
+    }
+    task.put(&[order(2, 3, "c")]).await.unwrap();
+    assert_eq!(query(&db.path, "SELECT id FROM orders"), ["1", "2", "3"]);
+    // The partition comes back to it: it goes on where the other one was, and that one is fenced.
+    fifth
+        .generation
+        .store(7, std::sync::atomic::Ordering::Relaxed);
+    zombie.put(&[order(2, 9, "z")]).await.unwrap_err();
+    assert_eq!(fifth.rewound("orders"), Some(3));
+    zombie.put(&[order(3, 4, "d")]).await.unwrap();
+    task.put(&[order(3, 4, "d")]).await.unwrap_err();
+    assert_eq!(
+        query(
+            &db.path,
+            "SELECT position,generation FROM milena_sink_offsets"
+        ),
+        ["4|7"]
+    );
+    // A group that was deleted begins with generation 1: refused with the remedy, until the claim is stale.
+    let first = Heard::in_generation(1);
+    let mut task = start(&first).await;
+    task.open(&ours).await.unwrap();
+    let mut last = String::new();
+    for _ in 0..3 {
+        last = task.put(&[order(4, 5, "e")]).await.unwrap_err().to_string();
+    }
+    assert!(last.contains("group was deleted"), "{last}");
+    execute(
+        &db.path,
+        "UPDATE milena_sink_offsets SET touched=touched-1000",
+    );
+    let mut task = start(&first).await;
+    task.open(&ours).await.unwrap();
+    task.put(&[order(4, 5, "e")]).await.unwrap();
+    assert_eq!(query(&db.path, "SELECT count(*) FROM orders"), ["5"]);
 }
 
 #[tokio::test]
