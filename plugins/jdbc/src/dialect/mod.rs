@@ -157,6 +157,11 @@ pub(crate) trait Dialect: Send + Sync {
     fn bytes_literal(&self, hex: &str) -> String {
         format!("X'{hex}'")
     }
+    /// Statements that make the server end a transaction whose client has gone silent in it: its locks would keep
+    /// the task that takes over waiting. One that the server does not know is passed over.
+    fn end_silent_transactions(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// The database's clock as whole seconds since 1970.
     fn epoch_seconds(&self) -> &'static str;
     /// The type of a text column that may be a key, and of a big integer (for the table of offsets).

@@ -63,6 +63,10 @@ impl Dialect for MySql {
     fn literal(&self, text: &str) -> String {
         format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
     }
+    fn end_silent_transactions(&self) -> &'static [&'static str] {
+        &["SET SESSION idle_transaction_timeout=15"]
+    }
+
     fn epoch_seconds(&self) -> &'static str {
         "unix_timestamp()"
     }

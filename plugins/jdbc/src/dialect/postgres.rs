@@ -67,6 +67,14 @@ impl Dialect for PostgreSql {
     fn bytes_literal(&self, hex: &str) -> String {
         format!("'\\x{hex}'")
     }
+    fn end_silent_transactions(&self) -> &'static [&'static str] {
+        &[
+            "SET idle_in_transaction_session_timeout='15s'",
+            // Within COPY the session is not idle. A timeout of the user's own stays.
+            "SELECT set_config('statement_timeout','60s',false) WHERE current_setting('statement_timeout')='0'",
+        ]
+    }
+
     fn epoch_seconds(&self) -> &'static str {
         "extract(epoch from clock_timestamp())::bigint"
     }

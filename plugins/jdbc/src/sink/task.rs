@@ -12,7 +12,7 @@ use milena_api::{
 };
 use milena_config::Props;
 use milena_data::SinkRecord;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{
     offsets::{Claim, OffsetsTable, STALE_SECONDS},
@@ -64,7 +64,7 @@ impl JdbcSinkTask {
 impl SinkTask for JdbcSinkTask {
     async fn start(&mut self, context: SinkTaskContext, config: Props) -> Result<(), ConnectError> {
         let settings = Settings::read(&config, self.vendor)?;
-        let mut session = connect(&settings.common, &context.stopping).await?;
+        let mut session = dial(&settings, &context).await?;
         let mut offsets = None;
         if let Some(name) = &settings.exactly_once {
             let table = OffsetsTable::new(&settings.common, name, &context.connector);
@@ -110,12 +110,28 @@ impl SinkTask for JdbcSinkTask {
     }
 }
 
+/// A connection as the settings want it.
+async fn dial(
+    settings: &Settings,
+    context: &SinkTaskContext,
+) -> Result<Box<dyn Session>, ConnectError> {
+    let mut session = connect(&settings.common, &context.stopping).await?;
+    if settings.exactly_once.is_some() {
+        for sql in settings.common.dialect.end_silent_transactions() {
+            if let Err(error) = session.execute(sql).await {
+                debug!(%error, sql, "the server does not know the setting");
+            }
+        }
+    }
+    Ok(session)
+}
+
 impl Run {
     async fn link(&mut self) -> Result<(Box<dyn Session>, Writer), ConnectError> {
         if let Some(link) = self.link.take().filter(|(session, _)| !session.is_closed()) {
             return Ok(link);
         }
-        let session = connect(&self.settings.common, &self.context.stopping).await?;
+        let session = dial(&self.settings, &self.context).await?;
         let writer = Writer::new(self.settings.clone(), self.context.connector.clone());
         Ok((session, writer))
     }

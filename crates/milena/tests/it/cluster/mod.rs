@@ -6,6 +6,7 @@ mod answers;
 mod broker_away;
 mod goldens;
 mod internal_topics;
+mod jdbc;
 mod mixed;
 mod own_offsets;
 mod three_workers;
