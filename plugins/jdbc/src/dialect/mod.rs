@@ -157,6 +157,10 @@ pub(crate) trait Dialect: Send + Sync {
     fn bytes_literal(&self, hex: &str) -> String {
         format!("X'{hex}'")
     }
+    /// A query for the unique keys of a table, where an upsert without one is no error but a plain insert.
+    fn unique_keys(&self, _table: &TableId) -> Option<String> {
+        None
+    }
     /// Statements that make the server end a transaction whose client has gone silent in it: its locks would keep
     /// the task that takes over waiting. One that the server does not know is passed over.
     fn end_silent_transactions(&self) -> &'static [&'static str] {

@@ -63,6 +63,16 @@ impl Dialect for MySql {
     fn literal(&self, text: &str) -> String {
         format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
     }
+    fn unique_keys(&self, table: &TableId) -> Option<String> {
+        let schema = table.catalog.as_ref().or(table.schema.as_ref());
+        let schema = schema.map_or("DATABASE()".to_owned(), |schema| self.literal(schema));
+        Some(format!(
+            "SELECT GROUP_CONCAT(column_name) FROM information_schema.statistics WHERE non_unique=0 AND \
+             table_schema={schema} AND table_name={} GROUP BY index_name",
+            self.literal(&table.name)
+        ))
+    }
+
     fn end_silent_transactions(&self) -> &'static [&'static str] {
         &["SET SESSION idle_transaction_timeout=15"]
     }

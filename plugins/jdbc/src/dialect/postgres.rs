@@ -549,7 +549,11 @@ impl Session for PostgresSession {
             let row = row.map_err(failed)?;
             let cells = self.types.iter().enumerate().map(|(index, kind)| {
                 match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
-                    Some(raw) => decode::cell(kind, raw.0),
+                    Some(raw) => decode::cell(kind, raw.0).map_err(|error| {
+                        let name = row.columns().get(index).map_or("", |column| column.name());
+                        let message = format!("column {name}: {error}");
+                        DbError { message, ..error }
+                    }),
                     None => Ok(Cell::Null),
                 }
             });

@@ -115,7 +115,17 @@ pub(super) fn cell(kind: &Type, bytes: &[u8]) -> Result<Cell, DbError> {
         PgKind::Enum(_) => text(bytes),
         _ => simple(kind, bytes),
     };
-    decoded.ok_or_else(|| wrong(kind))
+    decoded.ok_or_else(|| match std::str::from_utf8(bytes) {
+        Err(_) if sql_type(kind.name(), false, -1).0 == SqlType::Text => DbError::new(
+            DbErrorKind::Data,
+            format!(
+                "a value of the type {} is no UTF-8: the database has no encoding; repair the row, or read the column \
+                 as bytea with a query",
+                kind.name()
+            ),
+        ),
+        _ => wrong(kind),
+    })
 }
 
 fn text(bytes: &[u8]) -> Option<Cell> {
@@ -150,6 +160,8 @@ fn simple(kind: &Type, bytes: &[u8]) -> Option<Cell> {
         "timestamp" => stamp(bytes, Cell::Local)?,
         "timestamptz" => stamp(bytes, Cell::Instant)?,
         "bit" => bits(bytes)?,
+        // No Connect type stands for it: the column is left out.
+        name if sql_type(name, false, -1).0 == SqlType::Other => Cell::Null,
         _ => text(bytes)?,
     })
 }

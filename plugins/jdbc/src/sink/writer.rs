@@ -378,6 +378,12 @@ impl Writer {
             values: Vec::new(),
             ..insert.clone()
         };
+        if kind == WriteKind::Upsert
+            && let Some(sql) = common.dialect.unique_keys(&id)
+            && !has_key(session, &sql, &insert.keys).await?
+        {
+            return Err(WriteError::Task(no_key(&insert)));
+        }
         let plan = Arc::new(Plan {
             shape,
             insert,
@@ -407,6 +413,25 @@ async fn advance(
     Ok(())
 }
 
+/// Whether one of the unique keys (a row for each, names of columns by commas) has only these columns.
+async fn has_key(session: &mut dyn Session, sql: &str, keys: &[Column]) -> Result<bool, DbError> {
+    session.open(sql, Vec::new()).await?;
+    let mut found = false;
+    loop {
+        let rows = session.fetch(64).await?;
+        if rows.is_empty() {
+            return Ok(found);
+        }
+        found |= rows.iter().any(|row| match row.first() {
+            Some(Cell::Text(names)) => names.split(',').all(|name| {
+                keys.iter()
+                    .any(|column| column.name.eq_ignore_ascii_case(name))
+            }),
+            _ => false,
+        });
+    }
+}
+
 /// A column by its name, else by its name without regard to case.
 fn live<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
     let exact = columns.iter().find(|column| column.name == name);
@@ -415,6 +440,31 @@ fn live<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
             .iter()
             .find(|column| column.name.eq_ignore_ascii_case(name))
     })
+}
+
+/// The database's word for an upsert without a key, with the remedy.
+fn keyless(error: DbError, write: &Write) -> WriteError {
+    // PostgreSQL's code; SQLite has only words.
+    let missing =
+        error.code == "42P10" || error.message.contains("ON CONFLICT clause does not match");
+    match write.kind == WriteKind::Upsert && missing {
+        true => WriteError::Task(no_key(write)),
+        false => WriteError::Db(error),
+    }
+}
+
+fn no_key(write: &Write) -> ConnectError {
+    let columns: Vec<_> = write
+        .keys
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    ConnectError::connect(format!(
+        "the table {} has no primary key or unique index of just ({}), which insert.mode=upsert goes by: add one, name \
+         other pk.fields, or set insert.mode=insert",
+        write.table.plain(),
+        columns.join(",")
+    ))
 }
 
 async fn flush_all(
@@ -438,7 +488,10 @@ async fn flush(session: &mut dyn Session, buffer: &mut Buffer) -> Result<(), Wri
             ..buffer.plan.insert.clone()
         },
     };
-    let touched = session.write(&write, &buffer.rows).await?;
+    let touched = session
+        .write(&write, &buffer.rows)
+        .await
+        .map_err(|error| keyless(error, &write))?;
     let expected = buffer.rows.len() as u64;
     if buffer.kind == WriteKind::Insert && touched.is_some_and(|touched| touched != expected) {
         return Err(WriteError::Task(ConnectError::connect(format!(

@@ -162,11 +162,11 @@ impl Heard {
     /// The position in partition 0 that the task asked for last.
     pub(crate) fn rewound(&self, topic: &str) -> Option<i64> {
         let mut requests = self.requests.lock().unwrap();
-        let asked = requests.drain(..).filter_map(|request| match request {
+        let mut asked = requests.drain(..).filter_map(|request| match request {
             SinkTaskRequest::Rewind(offsets) => offsets.get(&partition(topic)).copied(),
             _ => None,
         });
-        asked.last()
+        asked.next_back()
     }
 }
 

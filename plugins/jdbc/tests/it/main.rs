@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod faults;
 mod harness;
 mod json;
 mod mariadb;

@@ -7,7 +7,7 @@ use milena_testing_databases::{Server, postgres};
 use super::{cluster, connector};
 use crate::{
     clients::Embedded,
-    cluster::world::{create, figure, until},
+    cluster::world::{PATIENCE, create, figure, until},
 };
 
 /// How often the worker is killed; `MILENA_TEST_KILLS` says another number.
@@ -29,6 +29,23 @@ fn count(db: &Server, table: &str) -> usize {
     rows.ok()
         .and_then(|rows| rows.first()?.parse().ok())
         .unwrap_or(0)
+}
+
+/// Waits for so many rows, as long as there come more.
+fn filled(db: &Server, table: &str, wanted: usize) {
+    let mut last = 0;
+    let mut deadline = Instant::now() + PATIENCE;
+    while last < wanted {
+        let now = count(db, table);
+        if now > last {
+            (last, deadline) = (now, Instant::now() + PATIENCE);
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{table}: {last} of {wanted} rows"
+        );
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
 }
 
 #[test]
@@ -99,9 +116,8 @@ fn tables_are_equal_after_kills_of_the_worker() {
     let mut seed = 0x9e37_79b9_u64;
     for round in 1..=kills {
         // In the middle of the work: some of the round is there, some is not.
-        let before = count(&db, "once");
         grow(&db);
-        until("rows arrive", || count(&db, "once") > before);
+        filled(&db, "once", (round - 1) * ROWS + 1);
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // The moment of the kill is the test's input, not a wait for something to happen.
         let moment = Instant::now() + Duration::from_millis((seed >> 33) % 400);
@@ -113,7 +129,7 @@ fn tables_are_equal_after_kills_of_the_worker() {
     }
     let all = (kills + 1) * ROWS;
     for table in ["once", "least", "kept"] {
-        until("all rows are there", || count(&db, table) == all);
+        filled(&db, table, all);
     }
     assert!(worker.terminate().success());
     let wanted = db.sql(&format!("select {CONTENT} from source t"));
