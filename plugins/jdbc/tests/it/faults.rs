@@ -449,10 +449,7 @@ async fn bytes_that_are_no_text(db: &Db) {
         .await
         .unwrap();
     let error = failure(&mut *task).await;
-    assert!(
-        error.contains("UTF-8") || error.contains("UTF8"),
-        "{error}"
-    );
+    assert!(error.contains("UTF-8") || error.contains("UTF8"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
