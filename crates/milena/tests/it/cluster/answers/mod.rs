@@ -8,4 +8,5 @@
 mod compare;
 mod lives;
 mod roles;
+mod traps;
 mod wire;
