@@ -79,7 +79,8 @@ pub(crate) fn batch(producer: (i64, i16), records: i32, size: usize) -> Result<B
         producer_epoch: producer.1,
         timestamp_type: TimestampType::Creation,
         offset: i64::from(at),
-        sequence: if producer.0 < 0 { -1 } else { at },
+        // The encoder wants them in a row; a batch of nobody begins at -1.
+        sequence: if producer.0 < 0 { at - 1 } else { at },
         timestamp: now,
         key: None,
         value: Some(vec![b'x'; size].into()),

@@ -64,6 +64,15 @@ impl Index {
         self.before(after)
     }
 
+    /// Offset and position of the last noted batch that starts at or before both limits.
+    pub(super) fn last_within(&self, offset: u32, position: u64) -> Option<(u32, u32)> {
+        let after = self.entries.partition_point(|entry| {
+            entry.offset <= offset && u64::from(entry.position) <= position
+        });
+        let entry = self.entries.get(after.checked_sub(1)?)?;
+        Some((entry.offset, entry.position))
+    }
+
     /// Position from which a record of at least `timestamp` can come first.
     pub(super) fn position_of_time(&self, timestamp: i64) -> u32 {
         let after = self

@@ -272,7 +272,7 @@ impl PartitionLog {
         let interval = self.config().index_interval_bytes;
         for _ in 0..READ_ROUNDS_MAX {
             let (plan, bounds) = self.with_state(|state| {
-                let plan = state.plan_read(offset, isolation)?;
+                let plan = state.plan_read(offset, max_bytes, isolation)?;
                 Ok::<_, ReadError>((plan, state.bounds()))
             })??;
             let nothing = FoundSlice {

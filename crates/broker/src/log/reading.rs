@@ -66,6 +66,8 @@ pub(super) struct ReadPlan {
     segment: Segment,
     file: Arc<File>,
     start: Start,
+    /// Offset and position of a batch up to which everything fits, as the index knows it.
+    known: Option<(i64, u64)>,
     offset: i64,
     /// The first offset that must not be seen.
     upper: i64,
@@ -110,10 +112,11 @@ pub(super) struct Found {
 }
 
 impl LogState {
-    /// Decides what to read; `None` when there is nothing to see at `offset` yet.
+    /// Decides what to read, at most about `max_bytes`; `None` when there is nothing to see at `offset` yet.
     pub(super) fn plan_read(
         &self,
         offset: i64,
+        max_bytes: usize,
         isolation: Isolation,
     ) -> Result<Option<ReadPlan>, ReadError> {
         let bounds = self.bounds();
@@ -149,7 +152,18 @@ impl LogState {
             Some(position) => Start::At(position),
             None => start,
         };
+        let known = match start {
+            Start::At(position) if segment.info.base == self.active.info.base => {
+                let base = segment.info.base;
+                let limit = position.saturating_add(max_bytes as u64);
+                let relative = u32::try_from(upper - base).unwrap_or(u32::MAX);
+                let last = self.index.last_within(relative, limit);
+                last.map(|(relative, end)| (base + i64::from(relative), u64::from(end)))
+            }
+            _ => None,
+        };
         Ok(Some(ReadPlan {
+            known,
             file: segment.file.get()?,
             segment: segment.clone(),
             start,
@@ -280,7 +294,14 @@ impl ReadPlan {
     /// Finds whole batches by their headers alone.
     fn find(&self, limits: ReadLimits, position: u64) -> io::Result<Option<Found>> {
         let (mut len, mut next_offset) = (0, self.offset);
-        let mut walk = HeaderWalk::new(&self.file, position, self.segment.info.size);
+        if let Some((offset, end)) = self.known
+            && let Ok(known) = usize::try_from(end.saturating_sub(position))
+            && (1..=limits.max_bytes).contains(&known)
+        {
+            (len, next_offset) = (known, offset);
+        }
+        let from = position + len as u64;
+        let mut walk = HeaderWalk::new(&self.file, from, self.segment.info.size);
         loop {
             let header = match walk.next() {
                 Ok(Some((_, header))) => header,

@@ -75,6 +75,21 @@ async fn records_come_as_they_were_written_in_parts_of_any_size() {
     let batches = copied(&mut client, "a").await;
     assert_eq!(batches.len(), sizes.len());
     for max in [COPIED_BYTES_MAX + 1, 60_000, 150_000, 500_000, 1 << 20] {
+        // One that reads on: where it goes on is remembered.
+        let (mut all, mut next) = (Vec::new(), 0);
+        while next < batches.len() {
+            let request = fetch(&["b"], i64::try_from(next).unwrap(), max);
+            let answer = client.call(ApiKey::Fetch, 12, &request).await;
+            let (_, part) = records(answer).remove(0);
+            let mut length = 0;
+            while length < part.len() {
+                length += batches[next].len();
+                next += 1;
+            }
+            assert_eq!(length, part.len(), "whole batches");
+            all.extend(part);
+        }
+        assert!(all == batches.concat(), "in parts of {max}");
         for first in 0..batches.len() {
             // As many whole batches as fit, and one in any case: of the first partition.
             let mut expected = batches[first].to_vec();
