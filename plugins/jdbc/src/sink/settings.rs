@@ -177,7 +177,7 @@ pub(crate) fn config_def(vendor: Vendor) -> ConfigDef {
             nullable("timestamp.fields.list"),
             Low,
             "Timestamp fields",
-            "Taken and without effect.",
+            "Refused: fields become timestamps by the transform TimestampConverter.",
         );
     }
     keys.done()
@@ -204,6 +204,8 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     pub(crate) backoff: Duration,
     pub(crate) exactly_once: Option<String>,
+    /// `table.types`: what may be written to.
+    pub(crate) types: Vec<String>,
 }
 
 impl Settings {
@@ -258,6 +260,16 @@ impl Settings {
                 "insert.mode upsert and update need a primary key: choose kafka, record_key or record_value",
             ));
         }
+        if parsed
+            .string("timestamp.fields.list")
+            .is_some_and(|list| !list.trim().is_empty())
+        {
+            return Err(refuse(
+                "timestamp.fields.list",
+                "fields are not converted here: take it out, and use the transform TimestampConverter$Value (with \
+                 unix.precision for microseconds)",
+            ));
+        }
         let mut topic_tables = IndexMap::new();
         for pair in texts("topics.to.tables.mapping") {
             let (topic, table) = pair.split_once(':').ok_or_else(|| {
@@ -286,6 +298,7 @@ impl Settings {
             evolve: parsed.boolean("auto.evolve"),
             retries: number("max.retries").unwrap_or(10),
             backoff: parsed.millis("retry.backoff.ms"),
+            types: texts(TABLE_TYPES),
             exactly_once: parsed
                 .boolean(EXACTLY_ONCE)
                 .then(|| parsed.text(OFFSETS_TABLE)),

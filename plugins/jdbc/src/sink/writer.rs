@@ -1,6 +1,9 @@
 //! Writes a batch in one transaction: rows are gathered per table and shape, order is kept.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 use milena_api::{ConnectError, TopicPartition};
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     cell::{Cell, Column},
-    dialect::{DbError, DbErrorKind, Session, Write, WriteKind},
+    dialect::{DbError, DbErrorKind, Session, TablePattern, Write, WriteKind},
     plugins::Vendor,
     table::TableId,
 };
@@ -61,6 +64,8 @@ pub(crate) struct Writer {
     connector: Arc<str>,
     columns: HashMap<TableId, Vec<Column>>,
     plans: HashMap<Text, (TableId, Arc<Plan>)>,
+    /// Tables whose type is one of `table.types`.
+    checked: HashSet<TableId>,
 }
 
 impl Writer {
@@ -70,6 +75,7 @@ impl Writer {
             connector,
             columns: HashMap::new(),
             plans: HashMap::new(),
+            checked: HashSet::new(),
         }
     }
 
@@ -299,6 +305,9 @@ impl Writer {
             Some(columns) => columns.clone(),
             None => session.columns(&id).await?,
         };
+        if !columns.is_empty() && self.checked.insert(id.clone()) {
+            check_type(session, settings, &id).await?;
+        }
         if columns.is_empty() {
             if !settings.create {
                 return Err(WriteError::Task(ConnectError::connect(format!(
@@ -408,6 +417,47 @@ async fn advance(
     for (partition, epoch, position) in positions {
         if !table.advance(session, partition, *epoch, *position).await? {
             return Err(WriteError::Fenced(partition.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is there and is of a type that `table.types` does not name, a view for example.
+async fn check_type(
+    session: &mut dyn Session,
+    settings: &Settings,
+    id: &TableId,
+) -> Result<(), WriteError> {
+    let mut pattern = TablePattern {
+        catalog: id.catalog.clone(),
+        schema: id.schema.clone(),
+        types: settings.types.clone(),
+    };
+    let is = |table: &TableId| table.name.eq_ignore_ascii_case(&id.name);
+    if session.tables(&pattern).await?.iter().any(is) {
+        return Ok(());
+    }
+    for other in [
+        "VIEW",
+        "MATERIALIZED VIEW",
+        "FOREIGN TABLE",
+        "PARTITIONED TABLE",
+        "TABLE",
+    ] {
+        if settings
+            .types
+            .iter()
+            .any(|wanted| wanted.eq_ignore_ascii_case(other))
+        {
+            continue;
+        }
+        pattern.types = vec![other.to_owned()];
+        if session.tables(&pattern).await?.iter().any(is) {
+            return Err(WriteError::Task(ConnectError::connect(format!(
+                "{} is a {other}, and table.types allows {} only: add {other} to table.types, or choose another table",
+                id.plain(),
+                settings.types.join(", ")
+            ))));
         }
     }
     Ok(())

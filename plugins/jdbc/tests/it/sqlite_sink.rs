@@ -407,6 +407,42 @@ async fn a_zombie_of_an_older_generation_is_fenced() {
 }
 
 #[tokio::test]
+async fn a_view_is_written_to_only_when_table_types_says_so() {
+    let db = db();
+    execute(
+        &db.path,
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, item TEXT); CREATE VIEW orders AS SELECT * FROM t; \
+         CREATE TRIGGER into_t INSTEAD OF INSERT ON orders BEGIN INSERT INTO t VALUES(new.id,new.item); END",
+    );
+    let start = async |types: &str| {
+        let config = config(
+            &db,
+            &[
+                ("pk.mode", "none"),
+                ("insert.mode", "insert"),
+                ("table.types", types),
+            ],
+        );
+        sink(Vendor::Confluent, &config, &Heard::default(), false)
+            .await
+            .unwrap()
+    };
+    let error = start("TABLE").await.put(&[order(0, 1, "a")]).await;
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("orders is a VIEW") && error.contains("table.types"),
+        "{error}"
+    );
+    let refused = config(&db, &[("timestamp.fields.list", "at")]);
+    let error = sink(Vendor::Confluent, &refused, &Heard::default(), false).await;
+    let error = error.err().unwrap().to_string();
+    assert!(
+        error.contains("timestamp.fields.list") && error.contains("TimestampConverter"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn configurations_that_do_not_go_together_are_refused() {
     let db = db();
     for (more, text) in [
