@@ -24,6 +24,7 @@ use super::{
     client_props,
     config_writer::ConfigWriter,
     connector_offsets::TopicStores,
+    coordinator_metrics::MeasuredGroup,
     handle::HerderClient,
     hosts::{Hosts, News},
     internal_topics::prepare_internal_topics,
@@ -331,11 +332,11 @@ impl Opening {
                 hosts.send(News::Network(input)).await;
             }
         });
-        Ok(GroupNet::new(
-            channel.map_err(StartError::Client)?,
-            "connect",
-            inputs,
-        ))
+        let channel = MeasuredGroup {
+            channel: channel.map_err(StartError::Client)?,
+            metrics: Arc::clone(&self.hosts.metrics.coordinator),
+        };
+        Ok(GroupNet::new(Arc::new(channel), "connect", inputs))
     }
 
     async fn appender(&self, props: &ClientProps) -> Result<Appender, StartError> {

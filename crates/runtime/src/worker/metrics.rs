@@ -16,6 +16,7 @@ use milena_core::{
 use milena_registry::Registry;
 use milena_telemetry::metrics::{Average, Bean, Maximum, Shares, Windows, render};
 
+use super::coordinator_metrics::CoordinatorMetrics;
 use crate::task::{TaskMetricsBook, TaskState};
 
 /// One per worker.
@@ -26,6 +27,8 @@ pub(super) struct WorkerMetrics {
     started: SystemTime,
     registry: Arc<Registry>,
     tasks: Arc<TaskMetricsBook>,
+    /// Of the group, in a distributed worker.
+    pub(super) coordinator: Arc<CoordinatorMetrics>,
     state: Mutex<State>,
 }
 
@@ -111,6 +114,7 @@ impl WorkerMetrics {
             started: SystemTime::now(),
             registry,
             tasks,
+            coordinator: Arc::new(CoordinatorMetrics::new(windows)),
             state: Mutex::new(State {
                 connectors: BTreeMap::new(),
                 starting: BTreeSet::new(),
@@ -266,7 +270,7 @@ impl WorkerMetrics {
             let mut bean = Bean::new("connect-coordinator-metrics", tags);
             bean.count("assigned-connectors", state.connectors.len() as u64);
             bean.count("assigned-tasks", tasks.len() as u64);
-            bean.count("rebalance-total", state.completed);
+            self.coordinator.show(&mut bean, now);
             beans.push(bean);
         }
         beans

@@ -9,6 +9,7 @@ mod client_props;
 mod config_writer;
 mod connector_host;
 mod connector_offsets;
+mod coordinator_metrics;
 mod distributed;
 mod file_offsets;
 mod handle;
