@@ -33,6 +33,35 @@ const HEADERS: &str = "errors.deadletterqueue.context.headers.enable";
 /// How long a dead letter may take before it is looked whether its topic is there at all.
 const LOOK_AFTER: Duration = Duration::from_secs(3);
 
+const EXECUTION: &str = "java.util.concurrent.ExecutionException";
+
+/// Why a topic was not made, when it was not: Java's class and the broker's words.
+fn refused(outcome: Option<CreateOutcome>) -> Option<(&'static str, String)> {
+    Some(match outcome {
+        Some(CreateOutcome::Created | CreateOutcome::Exists) => return None,
+        Some(CreateOutcome::Unauthorized(message)) => (
+            "org.apache.kafka.common.errors.TopicAuthorizationException",
+            message,
+        ),
+        Some(CreateOutcome::InvalidReplicationFactor(message)) => (
+            "org.apache.kafka.common.errors.InvalidReplicationFactorException",
+            message,
+        ),
+        Some(CreateOutcome::TimedOut(message)) => {
+            ("org.apache.kafka.common.errors.TimeoutException", message)
+        }
+        Some(CreateOutcome::InvalidConfig(message)) => (
+            "org.apache.kafka.common.errors.InvalidConfigurationException",
+            message,
+        ),
+        Some(CreateOutcome::Failed(message)) => ("org.apache.kafka.common.KafkaException", message),
+        None => (
+            "org.apache.kafka.common.KafkaException",
+            "the broker gave no answer".to_owned(),
+        ),
+    })
+}
+
 /// A consumed record as it stood in Kafka, for a report.
 pub(super) struct Original<'a> {
     pub(super) topic: &'a str,
@@ -67,22 +96,20 @@ impl DeadLetters {
         if topic.is_empty() {
             return Ok(None);
         }
-        let initialize = |cause: String| {
+        let initialize = |class: &'static str, message: String| {
+            let cause = ConnectError::of(class, message);
+            // Java's admin client answers by a future, which wraps what went wrong.
+            let wrapped = ConnectError::of(EXECUTION, cause.to_java_string()).caused_by(cause);
             ConnectError::connect(format!(
                 "Could not initialize dead letter queue with topic={topic}"
             ))
-            .caused_by(ConnectError::of(
-                "org.apache.kafka.common.KafkaException",
-                cause,
-            ))
+            .caused_by(wrapped)
         };
+        let broken = |error: KafkaError| initialize(error.class, error.message);
         let admin = world.clients.admin(&admin(world, id, config)).await;
-        let admin = admin.map_err(|error| initialize(error.to_string()))?;
+        let admin = admin.map_err(broken)?;
         let known = admin.describe_topics(&[topic.to_owned()]).await;
-        if known
-            .map_err(|error| initialize(error.to_string()))?
-            .is_empty()
-        {
+        if known.map_err(broken)?.is_empty() {
             let wanted = NewTopic {
                 name: topic.to_owned(),
                 partitions: 1,
@@ -93,13 +120,10 @@ impl DeadLetters {
                 configs: std::collections::BTreeMap::new(),
             };
             let outcomes = admin.create_topics(vec![wanted]).await;
-            match outcomes
-                .map_err(|error| initialize(error.to_string()))?
-                .into_iter()
-                .next()
-            {
-                Some(CreateOutcome::Created | CreateOutcome::Exists) => {}
-                outcome => return Err(initialize(format!("{outcome:?}"))),
+            if let Some((class, message)) = refused(outcomes.map_err(broken)?.pop()) {
+                // Java's words do not name the topic once more.
+                let own = message.strip_prefix(&format!("topic {topic}: "));
+                return Err(initialize(class, own.unwrap_or(&message).to_owned()));
             }
         }
         let failed: Arc<Mutex<Option<KafkaError>>> = Arc::default();
@@ -124,7 +148,7 @@ impl DeadLetters {
                 .get(HEADERS)
                 .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             id: id.clone(),
-            producer: producer.map_err(|error| initialize(error.to_string()))?,
+            producer: producer.map_err(broken)?,
             admin: Some(admin),
             failed,
             metrics: Arc::clone(metrics),
