@@ -24,7 +24,7 @@ pub(super) const JAVA: &str = "javaside";
 pub(super) const OURS: &str = "oursside";
 
 /// How long all connectors of a side may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 enum Process {
     Java(JavaWorker),
@@ -98,7 +98,9 @@ impl Side {
             if let Some(dead) = config.get_mut("errors.deadletterqueue.topic.name") {
                 *dead = format!("{name}-dlq");
                 let factor = "errors.deadletterqueue.topic.replication.factor";
-                config.insert(factor.to_owned(), "1".to_owned());
+                config
+                    .entry(factor.to_owned())
+                    .or_insert_with(|| "1".to_owned());
             }
         } else {
             config.insert("topic".to_owned(), name.clone());
@@ -151,6 +153,7 @@ impl Side {
             begun.elapsed()
         );
         self.records(cases, &mut seen);
+        eprintln!("{}: read in {:?}", self.name, begun.elapsed());
         self.logged(cases, &mut seen);
         seen
     }

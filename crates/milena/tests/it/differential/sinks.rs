@@ -286,6 +286,12 @@ pub(super) fn cases(bootstrap: &str) -> Vec<Case> {
             "errors.tolerance=all\nerrors.log.enable=true".to_owned(),
         ),
         (
+            "mode-dlq-refused",
+            format!(
+                "errors.tolerance=all\n{dead}\nerrors.deadletterqueue.topic.replication.factor=3"
+            ),
+        ),
+        (
             "mode-all-messages",
             "errors.tolerance=all\nerrors.log.enable=true\nerrors.log.include.messages=true"
                 .to_owned(),

@@ -47,6 +47,7 @@ pub(super) fn cases(dir: &Path) -> Vec<Case> {
     };
     converters(&mut table);
     header_converters(&mut table);
+    keys_and_sizes(&mut table);
     for (name, config) in TRANSFORMS {
         table.structs(name, config);
     }
@@ -192,6 +193,37 @@ fn converters(t: &mut Table<'_>) {
         "no-such-transform",
         "1\n",
         "transforms.a.type=org.example.Missing",
+    );
+}
+
+/// Keys of every kind; and what the producer refuses.
+fn keys_and_sizes(t: &mut Table<'_>) {
+    for (name, class, field) in [
+        ("key-boolean", "Boolean", "boolean"),
+        ("key-integer", "Integer", "int"),
+        ("key-long", "Long", "long"),
+        ("key-float", "Float", "float"),
+        ("key-double", "Double", "double"),
+        ("key-short-fails", "Short", "int"),
+        ("key-bytes-fail", "ByteArray", "int"),
+    ] {
+        t.structs(
+            name,
+            &format!(
+                "key.converter={C}.{class}Converter\ntransforms.a.type=~ValueToKey\ntransforms.a.fields={field}\n\
+                 transforms.b.type=~ExtractField$Key\ntransforms.b.field={field}"
+            ),
+        );
+    }
+    let large = format!("{}\nsmall\n", "x".repeat(2000));
+    let config = "value.converter=org.apache.kafka.connect.storage.StringConverter\n\
+                  producer.override.max.request.size=1000";
+    // With nothing behind it: where ours sends a batch, Java stops at the record (COMPATIBILITY.md).
+    t.lines("too-large", large.trim_end_matches("small\n"), config);
+    t.lines(
+        "too-large-tolerated",
+        &large,
+        &format!("{config}\nerrors.tolerance=all\nerrors.log.enable=true"),
     );
 }
 
