@@ -17,7 +17,7 @@ use crate::{
     query::Query,
     reply::Reply,
     routes,
-    settings::{BODY_TIMEOUT, MAX_BODY},
+    settings::MAX_BODY,
 };
 
 /// What a listener serves.
@@ -155,7 +155,7 @@ async fn answer(
         // Jersey sends no `Allow` here, other than on OPTIONS.
         return Err(RestError::http(StatusCode::METHOD_NOT_ALLOWED).into());
     };
-    let body = read(body).await?;
+    let body = read(body, surface.shared.settings.body_timeout).await?;
     match accept::consumes_json(&parts.headers, !body.is_empty()) {
         Consumed::Fine => {}
         Consumed::Unsupported(error) => return Err(error.into()),
@@ -186,8 +186,8 @@ async fn answer(
     Ok(reply)
 }
 
-async fn read(body: Incoming) -> Result<Bytes, RestError> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+async fn read(body: Incoming, within: std::time::Duration) -> Result<Bytes, RestError> {
+    match tokio::time::timeout(within, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(RestError::http(StatusCode::PAYLOAD_TOO_LARGE))

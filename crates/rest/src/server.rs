@@ -22,7 +22,7 @@ use crate::{
     forward::Forwarder,
     leader::LeaderClient,
     secure,
-    settings::{HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD, RestSettings, SHUTDOWN_GRACE},
+    settings::{MAX_HEAD, RestSettings, SHUTDOWN_GRACE},
 };
 
 /// The ports through which the worker is reached.
@@ -220,7 +220,7 @@ impl BoundRest {
             forwarder: self.forwarder.clone(),
         });
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(self.settings.max_connections));
         for bound in self.bound {
             let surface = Arc::new(Surface {
                 shared: Arc::clone(&shared),
@@ -297,10 +297,11 @@ async fn connection<S>(stream: S, peer: SocketAddr, surface: Arc<Surface>, stop:
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let head_timeout = surface.shared.settings.head_timeout;
     let service = service_fn(move |request| dispatch::handle(Arc::clone(&surface), request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

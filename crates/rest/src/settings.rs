@@ -38,6 +38,12 @@ pub struct RestSettings {
     pub request_timeout: Duration,
     /// How long `/health` waits for the herder; 10 s unless a test says otherwise.
     pub health_timeout: Duration,
+    /// How long the head of a request may take to arrive; 20 s unless a test says otherwise.
+    pub head_timeout: Duration,
+    /// How long a body may take to arrive; 30 s unless a test says otherwise.
+    pub body_timeout: Duration,
+    /// Connections at once, over all listeners; 1,024 unless a test says otherwise.
+    pub max_connections: usize,
 }
 
 impl RestSettings {
@@ -51,6 +57,9 @@ impl RestSettings {
             browser_guard: false,
             request_timeout: REQUEST_TIMEOUT,
             health_timeout: HEALTH_TIMEOUT,
+            head_timeout: HEAD_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+            max_connections: MAX_CONNECTIONS,
         }
     }
 }

@@ -423,3 +423,43 @@ fn completions_know_every_command() {
         }
     }
 }
+
+/// Over https with a CA of one's own; without it the certificate is not trusted, and the remedy is named.
+#[test]
+fn workers_are_asked_over_https() {
+    let dir = tempfile::tempdir().unwrap();
+    let kafka = crate::clients::Embedded::start(dir.path());
+    let golden = |name: &str| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        format!("{root}/../../testing/golden/tls/{name}")
+    };
+    let port = milena_testing_kafka::free_ports(1).unwrap()[0];
+    let file = dir.path().join("worker.properties");
+    let text = format!(
+        "bootstrap.servers={}\nkey.converter=StringConverter\nvalue.converter=StringConverter\n\
+         offset.storage.file.filename={}\nlisteners=https://127.0.0.1:{port}\n\
+         listeners.https.ssl.keystore.location={}\nlisteners.https.ssl.keystore.password=changeit\n\
+         listeners.https.ssl.key.password=other-one\n",
+        kafka.bootstrap,
+        dir.path().join("offsets").display(),
+        golden("worker.jks"),
+    );
+    fs::write(&file, text).unwrap();
+    let worker = Milena::start(&["standalone", file.to_str().unwrap()]);
+    let url = format!("https://localhost:{port}");
+    let ca = golden("ca.pem");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while at(&url, &["connectors", "list", "--cacert", &ca]).code != 0 {
+        assert!(std::time::Instant::now() < deadline, "it does not answer");
+        between_looks();
+    }
+    assert_eq!(
+        json(&url, &["connectors", "list", "--cacert", &ca]),
+        serde_json::json!([])
+    );
+    fails(&url, &["connectors", "list"], 4, &["--cacert"]);
+    // Watching one that is not there ends at once, with its code.
+    let none = ["connectors", "status", "none", "--watch", "--cacert", &ca];
+    fails(&url, &none, 5, &["none"]);
+    assert_eq!(worker.terminate().code(), Some(0));
+}

@@ -70,6 +70,41 @@ async fn bodies_and_heads_are_bounded() {
     assert_eq!(answer.status, 431);
 }
 
+/// A client that never finishes its head or its body is cut, and so makes room for the next connection.
+#[tokio::test]
+async fn slow_clients_are_cut_and_connections_are_counted() {
+    let settings: fn(&mut milena_rest::RestSettings) = |settings| {
+        settings.head_timeout = Duration::from_millis(200);
+        settings.body_timeout = Duration::from_millis(200);
+        settings.max_connections = 1;
+    };
+    let server = world::start(Options {
+        settings,
+        ..Options::default()
+    })
+    .await;
+    let to = server.addresses()[0];
+    let mut slow = TcpStream::connect(to).await.unwrap();
+    slow.write_all(b"GET /connectors HTTP/1.1\r\nHo")
+        .await
+        .unwrap();
+    // Served only once the first connection has ended: there is room for one.
+    assert_eq!(send(to, "GET", "/connectors", &[], None).await.status, 200);
+    let mut rest = Vec::new();
+    // Ended by the server, with an answer or without one.
+    let _ = slow.read_to_end(&mut rest).await;
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{rest:?}");
+
+    let mut slow = TcpStream::connect(to).await.unwrap();
+    let head = "PUT /connectors/x/config HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\
+                Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 64];
+    let got = slow.read(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer[..got]).into_owned();
+    assert!(text.starts_with("HTTP/1.1 408"), "{text}");
+}
+
 #[tokio::test]
 async fn users_are_asked_for_where_java_asks() {
     let settings: fn(&mut milena_rest::RestSettings) = |settings| {
