@@ -455,7 +455,7 @@ fn workers_are_asked_over_https() {
     }
     assert_eq!(
         json(&url, &["connectors", "list", "--cacert", &ca]),
-        serde_json::json!([])
+        serde_json::json!({})
     );
     fails(&url, &["connectors", "list"], 4, &["--cacert"]);
     // Watching one that is not there ends at once, with its code.
