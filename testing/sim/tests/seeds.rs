@@ -16,6 +16,7 @@ fn keeps_promises(seed: u64, minutes: u64) -> milena_sim::Report {
     let report = run(Options {
         seed,
         minutes,
+        clocks: false,
         words: false,
     });
     if let Some(violation) = &report.violation {
@@ -75,8 +76,29 @@ fn a_seed_is_one_history() {
     let options = Options {
         seed: 7,
         minutes: 5,
+        clocks: false,
         words: false,
     };
     assert_eq!(run(options).hash, run(options).hash);
     assert_ne!(run(options).hash, run(Options { seed: 8, ..options }).hash);
+}
+
+#[test]
+fn wall_clocks_that_jump_by_hours_break_nothing() {
+    let mut jumps = 0;
+    for seed in 20_000..20_012 {
+        let report = run(Options {
+            seed,
+            minutes: 5,
+            clocks: true,
+            words: false,
+        });
+        assert!(
+            report.violation.is_none(),
+            "seed {seed}: {:?}",
+            report.violation
+        );
+        jumps += report.sometimes.get("clocks jumped").copied().unwrap_or(0);
+    }
+    assert!(jumps > 0, "no clock jumped");
 }

@@ -25,6 +25,8 @@ use crate::{
 const SPINS_MAX: u32 = 500;
 /// 2023-11-14, in seconds: the wall clock at the beginning of every history.
 const WALL_START: u64 = 1_700_000_000;
+/// How long a wall clock that jumps stays where it is.
+const CLOCK_HOLDS: u64 = 100_000;
 
 /// Which history.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub struct Options {
     pub seed: u64,
     /// Simulated minutes with faults; the world then heals and must settle.
     pub minutes: u64,
+    /// Wall clocks jump by hours, each worker's by itself. Of no other chance, so that a seed's faults stay what they are.
+    pub clocks: bool,
     /// Keep the words of the trace.
     pub words: bool,
 }
@@ -149,6 +153,9 @@ pub(super) struct World {
     pub(super) connectors_made: u64,
     pub(super) faults: Faults,
     pub(super) healed: bool,
+    /// The seed of wall clocks that jump.
+    clocks: Option<u64>,
+    clock_span: u64,
     /// Every plugin takes as long to stop as the shell lets it.
     pub(super) slow_stops: bool,
     pub(super) steps: u64,
@@ -223,6 +230,8 @@ impl World {
             last_request: 0,
             connectors_made: 0,
             healed: false,
+            clocks: options.clocks.then_some(options.seed),
+            clock_span: 0,
             slow_stops: false,
             steps: 0,
             sometimes: BTreeMap::new(),
@@ -353,6 +362,21 @@ impl World {
         }
     }
 
+    /// How far a worker's wall clock is off now: up to four hours, something else every hundred seconds.
+    fn skew(&mut self, worker: usize) -> Duration {
+        let Some(seed) = self.clocks.filter(|_| !self.healed) else {
+            return Duration::ZERO;
+        };
+        let span = self.now / CLOCK_HOLDS;
+        let mut rng = Rng::new(seed ^ span << 8 ^ worker as u64);
+        let skew = rng.between(0, 4 * 3_600);
+        if span > 0 && self.clock_span != span {
+            self.clock_span = span;
+            self.seen("clocks jumped");
+        }
+        Duration::from_secs(skew)
+    }
+
     /// One input of one worker, and everything it asks for.
     pub(super) fn input(&mut self, worker: usize, process: u32, input: HerderInput) {
         let now = self.now;
@@ -368,8 +392,8 @@ impl World {
         };
         let name = std::mem::take(&mut host.name);
         self.note_input(&name, &input);
-        let wall =
-            WallClock::since_epoch(Duration::from_secs(WALL_START) + Duration::from_millis(now));
+        let wall = Duration::from_secs(WALL_START) + Duration::from_millis(now) + self.skew(worker);
+        let wall = WallClock::since_epoch(wall);
         let mut effects = Effects::new();
         herder.step(Now::from_millis(now), wall, input, &mut effects);
         self.steps += 1;

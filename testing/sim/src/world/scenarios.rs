@@ -56,6 +56,7 @@ impl Scenario {
         let options = Options {
             seed,
             minutes: 6,
+            clocks: false,
             words,
         };
         let mut world = World::new(options);
