@@ -55,11 +55,11 @@ fn main() -> Result<()> {
         table: RefCell::default(),
     };
     let begun = Instant::now();
-    let outcome = bench.run();
+    let mut outcome = bench.run();
     if outcome.is_ok() && java {
-        bench.java("java: empty", &props(&kafka.bootstrap(), "java"))?;
         let what = format!("java: with {connectors} connectors");
-        bench.java(&what, &bench.props)?;
+        let empty = bench.java("java: empty", &props(&kafka.bootstrap(), "java"));
+        outcome = empty.and_then(|()| bench.java(&what, &bench.props));
     }
     bench.table.borrow().print();
     println!(
@@ -117,6 +117,10 @@ impl Bench {
         self.memory("RSS idle", &a, Some(30.0))?;
         let begun = Instant::now();
         for n in 0..connectors {
+            if n * TASKS == 102 {
+                self.all_run(&a.url, n)?;
+                self.memory("RSS with 102 idle tasks (34 connectors)", &a, Some(100.0))?;
+            }
             if n == 100 {
                 self.all_run(&a.url, 100)?;
                 self.memory("RSS with 100 idle connectors (300 tasks)", &a, Some(100.0))?;

@@ -5,6 +5,7 @@
 mod answers;
 mod broker_away;
 mod goldens;
+mod healing;
 mod internal_topics;
 mod jdbc;
 mod mixed;
