@@ -14,3 +14,4 @@ mod mariadb;
 mod postgres;
 mod sqlite_sink;
 mod sqlite_source;
+mod tls;
