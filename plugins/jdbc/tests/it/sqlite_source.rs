@@ -300,3 +300,33 @@ async fn faults_name_their_remedy() {
     config.insert("connection.attempts".into(), "1".into());
     assert!(start(&config).await.contains("/no/such/folder"));
 }
+
+#[tokio::test]
+async fn a_new_table_is_found_while_the_connector_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new.db");
+    execute(&path, "CREATE TABLE first(id INTEGER PRIMARY KEY)");
+    let config = crate::harness::props(&[
+        ("connection.url", &format!("jdbc:sqlite:{}", path.display())),
+        ("mode", "bulk"),
+        ("topic.prefix", "t-"),
+        ("table.poll.interval.ms", "10"),
+    ]);
+    let milena_api::ConnectorInstance::Source(mut connector) =
+        milena_api::ConnectorPlugin::connector(&milena_jdbc::JdbcSourcePlugin(Vendor::Confluent))
+            .unwrap()
+    else {
+        panic!("no source")
+    };
+    let (sender, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let context = milena_api::ConnectorContext::new(move |_| {
+        let _gone = sender.send(());
+    });
+    connector.start(context, config).await.unwrap();
+    assert_eq!(connector.task_configs(2).await.unwrap().len(), 1);
+    execute(&path, "CREATE TABLE second(id INTEGER PRIMARY KEY)");
+    let found = tokio::time::timeout(std::time::Duration::from_secs(60), asked.recv());
+    assert_eq!(found.await.unwrap(), Some(()));
+    assert_eq!(connector.task_configs(2).await.unwrap().len(), 2);
+    connector.stop().await;
+}
