@@ -13,6 +13,7 @@ mod bad_plugins;
 mod boundaries;
 mod cluster;
 mod distributed;
+mod faults;
 mod healing;
 mod own_offsets;
 mod recording;
