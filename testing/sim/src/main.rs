@@ -65,10 +65,10 @@ fn main() -> anyhow::Result<()> {
             minutes: arguments.minutes,
             careless: Careless::No,
         };
-        let scenario = usize::try_from(seed).unwrap_or(0) % SourceScenario::ALL.len();
-        let scenario = SourceScenario::ALL.get(scenario).copied();
-        let scenario = scenario.unwrap_or(SourceScenario::ExactlyOnce);
-        for report in [run_source(scenario, data), run_sink(data)] {
+        for report in [
+            run_source(SourceScenario::of_seed(seed), data),
+            run_sink(data),
+        ] {
             steps += report.steps;
             for (what, times) in report.sometimes {
                 *sometimes.entry(what).or_default() += times;

@@ -7,7 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
-use milena_sim::{Options, run};
+use milena_sim::{
+    Options,
+    data::{Careless, DataOptions, SourceScenario, run_sink, run_source},
+    run,
+};
 
 /// One seed a line, then the minutes, then what it once broke and which commit mended it.
 const SEEDS: &str = include_str!("../seeds/failed.txt");
@@ -24,6 +28,19 @@ fn keeps_promises(seed: u64, minutes: u64) -> milena_sim::Report {
             "seed {seed}: {} at {} ms: {}\nsee it with: cargo run --release -p milena-sim -- --seed {seed} --minutes {minutes}",
             violation.name, violation.at, violation.text
         );
+    }
+    let data = DataOptions {
+        seed,
+        minutes,
+        careless: Careless::No,
+    };
+    for report in [
+        run_source(SourceScenario::of_seed(seed), data),
+        run_sink(data),
+    ] {
+        if let Some((name, at, text)) = report.violation {
+            panic!("seed {seed}, data plane: {name} at {at} ms: {text}");
+        }
     }
     report
 }

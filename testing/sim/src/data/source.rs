@@ -46,6 +46,13 @@ impl Scenario {
         Self::R15ConcurrentTransactions,
     ];
 
+    /// The scenario that a seed plays: each in its turn.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let turn = usize::try_from(seed).unwrap_or(0) % Self::ALL.len();
+        Self::ALL.get(turn).copied().unwrap_or(Self::ExactlyOnce)
+    }
+
     /// What must have happened, or the scenario showed nothing.
     #[must_use]
     pub const fn sees(self) -> &'static str {
@@ -255,6 +262,11 @@ impl World {
 
     fn start(&mut self) {
         if self.given_up {
+            return;
+        }
+        // At least once the lease of a worker ends its instance before a successor may start (`AtMostOneRunning`).
+        if !self.scenario.is_exactly_once() && !self.instances.is_empty() {
+            self.report.seen("starts refused");
             return;
         }
         self.names += 1;
