@@ -1,7 +1,12 @@
-//! Records as the JSON that Java's `JsonConverter` writes, for comparison with what was recorded.
+//! Records as the JSON that Java's `JsonConverter` writes, for comparison with what was recorded, and back.
 
-use milena_data::{LogicalType, Schema, SchemaType, SourceRecord, Value, base64_text::push_base64};
+use milena_data::{
+    LogicalType, Schema, SchemaAndValue, SchemaBuilder, SchemaType, SourceRecord, Value,
+    base64_text::push_base64, logical::to_logical,
+};
 use serde_json::{Map, Value as Json, json};
+
+use crate::harness::row;
 
 fn schema(schema: &Schema, field: Option<&str>) -> Json {
     let mut map = Map::new();
@@ -91,4 +96,74 @@ pub(crate) fn without(mut value: Json, but: &[&str]) -> Json {
     let fields = value["schema"]["fields"].as_array_mut().unwrap();
     fields.retain(|field| !but.contains(&field["field"].as_str().unwrap()));
     value
+}
+
+/// A recorded schema and value of plain or logical types in a struct; `\\N` is null.
+pub(crate) fn read(text: &str) -> SchemaAndValue {
+    if text == "\\N" {
+        return SchemaAndValue::default();
+    }
+    let recorded: Json = serde_json::from_str(text).unwrap();
+    let mut builder = SchemaBuilder::structure().name(recorded["schema"]["name"].as_str().unwrap());
+    let mut values = Vec::new();
+    for field in recorded["schema"]["fields"].as_array().unwrap() {
+        let name = field["field"].as_str().unwrap();
+        let schema = read_schema(field);
+        values.push(read_value(&recorded["payload"][name], &schema));
+        builder = builder.field(name, schema);
+    }
+    row(&builder.build().unwrap(), values)
+}
+
+fn read_schema(recorded: &Json) -> Schema {
+    let mut builder = SchemaBuilder::new(match recorded["type"].as_str().unwrap() {
+        "float" => SchemaType::Float32,
+        "double" => SchemaType::Float64,
+        name => SchemaType::from_lower_name(name).unwrap(),
+    });
+    if recorded["optional"] == true {
+        builder = builder.optional();
+    }
+    if let Some(name) = recorded["name"].as_str() {
+        builder = builder.name(name).version(1);
+    }
+    if let Some(scale) = recorded["parameters"]["scale"].as_str() {
+        builder = builder.parameter("scale", scale);
+    }
+    builder.build().unwrap()
+}
+
+fn read_value(recorded: &Json, schema: &Schema) -> Value {
+    let whole = || recorded.as_i64().unwrap();
+    let plain = match schema.kind() {
+        _ if recorded.is_null() => return Value::Null,
+        SchemaType::Int8 => Value::Int8(whole().try_into().unwrap()),
+        SchemaType::Int16 => Value::Int16(whole().try_into().unwrap()),
+        SchemaType::Int32 => Value::Int32(whole().try_into().unwrap()),
+        SchemaType::Int64 => Value::Int64(whole()),
+        SchemaType::Float32 => Value::Float32(recorded.as_f64().unwrap() as f32),
+        SchemaType::Float64 => Value::Float64(recorded.as_f64().unwrap()),
+        SchemaType::Boolean => Value::Boolean(recorded.as_bool().unwrap()),
+        SchemaType::String => Value::from(recorded.as_str().unwrap()),
+        SchemaType::Bytes => Value::Bytes(unbase64(recorded.as_str().unwrap()).into()),
+        other => panic!("{other:?}"),
+    };
+    match schema.logical() {
+        Some(_) => to_logical(schema, &plain).unwrap(),
+        None => plain,
+    }
+}
+
+fn unbase64(text: &str) -> Vec<u8> {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bits, mut count, mut out) = (0_u32, 0, Vec::new());
+    for letter in text.chars().filter(|letter| *letter != '=') {
+        bits = bits << 6 | u32::try_from(letters.find(letter).unwrap()).unwrap();
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    out
 }

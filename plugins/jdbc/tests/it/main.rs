@@ -12,6 +12,7 @@ mod harness;
 mod json;
 mod mariadb;
 mod postgres;
+mod recorded_sink;
 mod sqlite_sink;
 mod sqlite_source;
 mod tls;
