@@ -5,6 +5,7 @@
 
 mod ci;
 mod clients;
+mod databases;
 mod directions;
 mod printed;
 mod provision;

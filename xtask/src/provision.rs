@@ -1,5 +1,5 @@
 //! What the tests need beyond Rust: a JDK, Maven and the artifacts of Apache Kafka, kcat, librdkafka as its
-//! Python binding brings it, and the REST clients that others wrote.
+//! Python binding brings it, the REST clients that others wrote, and databases.
 //!
 //! As root on Debian it installs packages with apt-get and says so; elsewhere it says what is missing.
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use milena_testing_kafka::ensure_jars;
 
 use crate::{
-    clients,
+    clients, databases,
     run::{answers, say, step, target_dir},
 };
 
@@ -121,6 +121,7 @@ pub(crate) fn provision() -> Result<Missing> {
         missing.0.push(("MILENA_NO_JAVA", reason));
     }
     missing.0.extend(clients::install());
+    missing.0.extend(databases::install());
     Ok(missing)
 }
 

@@ -41,7 +41,7 @@ pub fn mariadb(test: &str, more: &[&str]) -> Option<Server> {
     Some(server)
 }
 
-fn client(port: u16) -> Command {
+pub(crate) fn client(port: u16) -> Command {
     let mut command = Command::new("mariadb");
     command.args(["--no-defaults", "-h", "127.0.0.1", "-P", &port.to_string()]);
     command.args([

