@@ -9,6 +9,8 @@ use crate::cell::{Cell, DAY_SECONDS, Stamp, civil_of_days};
 /// What the PostgreSQL driver of Java makes of `infinity` and `-infinity`, in milliseconds.
 pub(crate) const POSITIVE_INFINITY: i64 = 9_223_372_036_825_200_000;
 pub(crate) const NEGATIVE_INFINITY: i64 = -9_223_372_036_832_400_000;
+/// 1900-01-01, before which `java.util.TimeZone` has no local mean times: what counted then counts before it.
+const ZONES_START: i64 = -2_208_988_800;
 /// 1582-10-15, the first day of the Gregorian calendar, in days since the epoch.
 const GREGORIAN_START: i64 = -141_427;
 
@@ -42,16 +44,18 @@ impl Zone {
         })
     }
 
-    /// The moment of a civil time in this zone; of two, the earlier, and a skipped one moves on, as Java.
+    /// The moment of a civil time in this zone; of two, the later, and a skipped one moves on, as with
+    /// `java.util.GregorianCalendar`.
     pub(crate) fn instant(&self, local: Stamp) -> Stamp {
         let Some(zone) = &self.zone else { return local };
-        let offset = civil_time(local)
-            .and_then(|time| zone.to_ambiguous_timestamp(time).compatible().ok())
-            .map_or(0, |moment| moment.as_second() - local.seconds);
-        Stamp {
-            seconds: local.seconds + offset,
-            ..local
-        }
+        let early = local.seconds - offset_at(zone, ZONES_START);
+        let seconds = match early < ZONES_START {
+            true => early,
+            false => civil_time(local)
+                .and_then(|time| zone.to_ambiguous_timestamp(time).later().ok())
+                .map_or(early, jiff::Timestamp::as_second),
+        };
+        Stamp { seconds, ..local }
     }
 
     /// The civil time of a moment in this zone.
@@ -59,10 +63,8 @@ impl Zone {
         let Some(zone) = &self.zone else {
             return instant;
         };
-        let offset = jiff::Timestamp::from_second(instant.seconds)
-            .map_or(0, |moment| zone.to_offset(moment).seconds());
         Stamp {
-            seconds: instant.seconds + i64::from(offset),
+            seconds: instant.seconds + offset_at(zone, instant.seconds.max(ZONES_START)),
             ..instant
         }
     }
@@ -112,6 +114,13 @@ impl Zone {
         let shift = (self.database_day(day) - day).saturating_mul(DAY_SECONDS * 1000);
         Stamp::from_millis(millis.saturating_add(shift))
     }
+}
+
+/// Seconds east of UTC at a moment.
+fn offset_at(zone: &TimeZone, seconds: i64) -> i64 {
+    // The last years that the calendar of `jiff` knows stand for those beyond.
+    let moment = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+    i64::from(zone.to_offset(moment).seconds())
 }
 
 fn civil_time(local: Stamp) -> Option<civil::DateTime> {
@@ -168,6 +177,31 @@ mod tests {
         let local = Stamp::from_millis(1_767_323_045_000);
         assert_eq!(zone.instant(local).millis(), 1_767_319_445_000);
         assert_eq!(zone.local(zone.instant(local)), local);
+    }
+
+    /// Recorded from `java.util.GregorianCalendar`: times that come twice, that are skipped, and before 1900.
+    #[test]
+    fn moments_as_java_has_them() {
+        let civil = |year, month, day, hour: i64, minute: i64| Stamp {
+            seconds: days_of_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60,
+            nanos: 0,
+        };
+        let recorded = [
+            ("America/New_York", civil(2026, 11, 1, 1, 30), 1_793_514_600),
+            ("America/New_York", civil(2026, 3, 8, 2, 30), 1_772_955_000),
+            ("America/New_York", civil(2026, 7, 1, 12, 0), 1_782_921_600),
+            ("America/New_York", civil(1880, 1, 1, 12, 0), -2_840_079_600),
+            ("Europe/Prague", civil(2026, 10, 25, 2, 30), 1_792_891_800),
+            ("Europe/Prague", civil(2026, 3, 29, 2, 30), 1_774_747_800),
+            ("Europe/Prague", civil(1880, 1, 1, 12, 0), -2_840_101_200),
+        ];
+        for (id, local, seconds) in recorded {
+            let zone = Zone::parse(id, true).unwrap();
+            let moment = zone.instant(local);
+            assert_eq!(moment.seconds, seconds, "{id} {local:?}");
+            // What is written is read again as the same moment.
+            assert_eq!(zone.instant(zone.local(moment)), moment, "{id} {local:?}");
+        }
     }
 
     #[test]
