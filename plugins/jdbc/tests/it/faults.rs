@@ -101,6 +101,8 @@ async fn faults_of_postgresql() {
     a_connection_killed_in_mid_read(&db).await;
     sinks(&db).await;
     deadlock(&db).await;
+    a_connection_killed_in_mid_batch(&db).await;
+    changes_of_a_written_table(&db).await;
     bytes_that_are_no_text(&db).await;
 }
 
@@ -429,6 +431,90 @@ async fn deadlock(db: &Db) {
     );
 }
 
+/// The server ends the connection while a batch is being written: nothing of it stays, and it comes again as a whole.
+async fn a_connection_killed_in_mid_batch(db: &Db) {
+    db.sql("create table cut(id bigint primary key, item text)");
+    for (kind, extra) in [("copy", &[][..]), ("merge", &UPSERT[..])] {
+        db.sql("truncate cut");
+        let mut config = extra.to_vec();
+        config.push(("table.name.format", "cut"));
+        config.push(("batch.size", "10"));
+        let mut task = db.sink(&config).await;
+        let text = format!("host=127.0.0.1 port={} user=postgres", db.server.port);
+        let (other, connection) = tokio_postgres::connect(&text, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        // Row 15 is somebody else's: the second statement of the batch waits for it.
+        let hold = "begin; insert into cut values(15,'held')";
+        other.batch_execute(hold).await.unwrap();
+        let batch: Vec<_> = (0..30).map(|n| order(n, n, "x")).collect();
+        let (put, ()) = tokio::join!(task.put(&batch), async {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let kill = "select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using(pid) \
+                        where not granted and application_name='milena'";
+            while db.sql(kill).is_empty() {
+                assert!(Instant::now() < deadline, "the sink does not wait");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let error = put.unwrap_err();
+        assert!(error.is_retriable(), "{kind}: {error}");
+        assert_eq!(db.sql("select count(*) from cut"), ["0"], "{kind}");
+        other.batch_execute("rollback").await.unwrap();
+        task.put(&batch).await.unwrap();
+        let count = db.sql("select count(*),count(distinct id) from cut");
+        assert_eq!(count, ["30|30"], "{kind}");
+    }
+}
+
+/// A column renamed, of another type, and the table dropped, under a running sink.
+async fn changes_of_a_written_table(db: &Db) {
+    db.sql("create table shifting(id bigint, item text)");
+    let config = [
+        ("table.name.format", "shifting"),
+        ("auto.create", "true"),
+        ("auto.evolve", "true"),
+    ];
+    let mut task = db.sink(&config).await;
+    let put = async |task: &mut Box<dyn SinkTask>, item: &str| {
+        let mut last = Ok(());
+        // The first error is how the sink learns of the change.
+        for _ in 0..3 {
+            let batch: Vec<_> = (0..20).map(|n| order(n, n, item)).collect();
+            last = task.put(&batch).await;
+            match &last {
+                Err(error) if error.is_retriable() => {}
+                _ => break,
+            }
+        }
+        last
+    };
+    put(&mut task, "a").await.unwrap();
+    db.sql("alter table shifting rename item to thing");
+    put(&mut task, "b").await.unwrap();
+    let counts = db.sql("select count(*),count(thing),count(item) from shifting");
+    assert_eq!(
+        counts,
+        ["40|20|20"],
+        "the renamed column's place is made anew"
+    );
+    db.sql("alter table shifting drop item, add item bigint");
+    put(&mut task, "7").await.unwrap();
+    let error = put(&mut task, "seven").await.unwrap_err();
+    assert!(
+        !error.is_retriable() && error.to_string().contains("seven"),
+        "{error}"
+    );
+    assert_eq!(db.sql("select sum(item) from shifting"), ["140"]);
+    db.sql("drop table shifting");
+    let mut task = db.sink(&config).await;
+    put(&mut task, "a").await.unwrap();
+    db.sql("drop table shifting");
+    put(&mut task, "b").await.unwrap();
+    assert_eq!(db.sql("select distinct item from shifting"), ["b"]);
+}
+
 /// A database without an encoding holds any bytes; text columns of it may not be UTF-8.
 async fn bytes_that_are_no_text(db: &Db) {
     db.sql("create database bytes encoding 'SQL_ASCII' template template0 locale 'C'");
@@ -454,7 +540,9 @@ async fn bytes_that_are_no_text(db: &Db) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_of_mariadb() {
-    let Some(server) = mariadb("faults_of_mariadb", &[]) else {
+    // Whoever is no administrator lives five years ahead of this machine.
+    let ahead = "--init-connect=SET timestamp=UNIX_TIMESTAMP('2031-01-01 00:00:00')";
+    let Some(server) = mariadb("faults_of_mariadb", &[ahead]) else {
         return;
     };
     let url = format!("jdbc:mariadb://127.0.0.1:{}/test?user=root", server.port);
@@ -531,4 +619,80 @@ async fn faults_of_mariadb() {
         db.sql("select group_concat(id order by id) from shaky"),
         ["0,1,2"]
     );
+    values_that_mariadb_has_not(&db).await;
+    clocks_that_differ(&db).await;
+}
+
+/// `NaN`, infinity and years that MariaDB does not have are errors of the record, never another value.
+async fn values_that_mariadb_has_not(db: &Db) {
+    db.sql("create table narrow(id bigint, x double, d date, at datetime(3))");
+    let heard = Heard::default();
+    let into = db.config(&[("table.name.format", "narrow")]);
+    let mut task = sink(Vendor::Confluent, &into, &heard, true).await.unwrap();
+    let logical = |kind, name: &str| {
+        let name = format!("org.apache.kafka.connect.data.{name}");
+        let builder = SchemaBuilder::new(kind).optional().name(name).version(1);
+        builder.build().unwrap()
+    };
+    let schema = SchemaBuilder::structure()
+        .field("id", Schema::primitive(SchemaType::Int64, false))
+        .field("x", Schema::primitive(SchemaType::Float64, true))
+        .field("d", logical(SchemaType::Int32, "Date"))
+        .field("at", logical(SchemaType::Int64, "Timestamp"));
+    let schema = schema.build().unwrap();
+    // 44 BC, and the year 12000.
+    let (before, after) = (-63_517_824_000_000, 316_516_204_800_000);
+    let wanted = [
+        (Value::Float64(f64::NAN), Value::Null, Value::Null),
+        (Value::Float64(f64::INFINITY), Value::Null, Value::Null),
+        (Value::Null, Value::Instant(before), Value::Null),
+        (Value::Null, Value::Null, Value::Instant(before)),
+        (Value::Null, Value::Null, Value::Instant(after)),
+        (
+            Value::Float64(f64::MAX),
+            Value::Instant(0),
+            Value::Instant(-1),
+        ),
+    ];
+    let batch: Vec<_> = wanted
+        .into_iter()
+        .zip(0..)
+        .map(|((x, d, at), n)| {
+            let value = row(&schema, vec![Value::Int64(n), x, d, at]);
+            record("narrow", n, SchemaAndValue::default(), value)
+        })
+        .collect();
+    task.put(&batch).await.unwrap();
+    let reports = heard.reports.lock().unwrap().clone();
+    let offsets: Vec<_> = reports.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(offsets, [0, 1, 2, 3, 4], "{reports:?}");
+    assert_eq!(
+        db.sql("select id,x=1.7976931348623157e308,d,at from narrow"),
+        ["5|1|1970-01-01|1969-12-31 23:59:59.999"]
+    );
+}
+
+/// What is due is decided by the database's clock, wherever the worker's stands.
+async fn clocks_that_differ(db: &Db) {
+    db.sql(
+        "create user tomorrow@'%'; grant all on test.* to tomorrow@'%'; \
+         create table due(id int primary key auto_increment, at datetime(3) not null); \
+         insert into due(at) values('2030-12-31 23:00:00'),('2031-01-01 00:00:01')",
+    );
+    let url = db.url.replace("user=root", "user=tomorrow");
+    let from = [
+        ("mode", "timestamp"),
+        ("timestamp.column.name", "at"),
+        ("table.whitelist", "due"),
+    ];
+    let from = config(&url, &from);
+    let mut task = source(Vendor::Confluent, &from, &Offsets::default())
+        .await
+        .unwrap();
+    let records = take(&mut *task, 1).await;
+    let ids: Vec<_> = records.iter().map(|record| field(record, "id")).collect();
+    assert_eq!(ids, [Value::Int32(1)]);
+    db.sql("update due set at='2030-12-31 23:59:59' where id=2");
+    let records = take(&mut *task, 1).await;
+    assert_eq!(field(&records[0], "id"), Value::Int32(2));
 }

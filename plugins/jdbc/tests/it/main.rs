@@ -11,6 +11,7 @@ mod faults;
 mod harness;
 mod json;
 mod mariadb;
+mod mysql;
 mod postgres;
 mod recorded_sink;
 mod sqlite_sink;

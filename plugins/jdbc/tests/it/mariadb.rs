@@ -11,11 +11,11 @@ const TYPES: &str = "CREATE TABLE types(id BIGINT PRIMARY KEY AUTO_INCREMENT, t1
     i INT, iu INT UNSIGNED, b BIGINT, bu BIGINT UNSIGNED, f FLOAT, g DOUBLE, n DECIMAL(12,4), v VARCHAR(20), c CHAR(3), tx TEXT, bi VARBINARY(9), \
     bl BLOB, d DATE, t TIME(3), dt DATETIME(3), ts TIMESTAMP(3) NULL, y YEAR, e ENUM('a','b'), j JSON)";
 
-async fn text(conn: &mut Conn, sql: &str) -> Vec<String> {
+pub(crate) async fn text(conn: &mut Conn, sql: &str) -> Vec<String> {
     conn.query(sql).await.unwrap()
 }
 
-fn config(port: u16, more: &[(&str, &str)]) -> Props {
+pub(crate) fn config(port: u16, more: &[(&str, &str)]) -> Props {
     let mut config = props(&[
         (
             "connection.url",
@@ -129,7 +129,7 @@ async fn types_there_and_back(port: u16, conn: &mut Conn) {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-async fn upserts_and_exactly_once(port: u16, conn: &mut Conn) {
+pub(crate) async fn upserts_and_exactly_once(port: u16, conn: &mut Conn) {
     let into = config(
         port,
         &[
@@ -162,6 +162,12 @@ async fn upserts_and_exactly_once(port: u16, conn: &mut Conn) {
     );
     let id: u32 = conn.query_first("SELECT id FROM information_schema.processlist WHERE id<>CONNECTION_ID() AND db='shop' ORDER BY id DESC LIMIT 1").await.unwrap().unwrap();
     conn.query_drop(format!("KILL {id}")).await.unwrap();
+    // Names that differ in case only are two topics.
+    task.open(&[partition("Orders")]).await.unwrap();
+    assert_eq!(
+        text(conn, "SELECT COUNT(*) FROM milena_sink_offsets").await,
+        ["2"]
+    );
     let more = [order(301, 8, Some("again")), order(302, 9, Some("more"))];
     if let Err(error) = task.put(&more).await {
         assert!(error.is_retriable(), "{error}");

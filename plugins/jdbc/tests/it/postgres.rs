@@ -3,6 +3,7 @@
 use milena_config::Props;
 use milena_data::{SchemaAndValue, SinkRecord, Value};
 use milena_jdbc::Vendor;
+use milena_testing_databases::Server;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::{
@@ -72,10 +73,25 @@ async fn both_directions_on_postgresql() {
     else {
         return;
     };
+    both_directions(&server).await;
+}
+
+/// The newest version, which is not Debian's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_directions_on_postgresql_18() {
+    if let Some(server) =
+        milena_testing_databases::postgres_18("both_directions_on_postgresql_18", &[])
+    {
+        both_directions(&server).await;
+    }
+}
+
+async fn both_directions(server: &Server) {
     assert!(server.dir().exists());
     let db = client(server.port).await;
     recorded_records(server.port, &db).await;
     edges_there_and_back(server.port, &db).await;
+    another_zone(server.port, &db).await;
     upserts_by_staging(server.port, &db).await;
     dead_letters(server.port, &db).await;
     exactly_once_over_a_killed_connection(server.port, &db).await;
@@ -218,6 +234,58 @@ async fn edges_there_and_back(port: u16, db: &Client) {
     )
     .await;
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// `db.timezone`: timestamps without a zone are of that zone, in both directions and in the offsets.
+async fn another_zone(port: u16, db: &Client) {
+    db.batch_execute(
+        "create table zoned(id int primary key, at timestamp(3) not null, tz timestamptz, d date, t time); \
+         insert into zoned values(1,'2026-03-08 02:30:00','2026-03-08 07:30:00+00','2026-03-08','02:30'),\
+         (2,'2026-07-01 12:00:00.123','2026-07-01 16:00:00.123+00','2026-07-01','12:00'); \
+         insert into zoned select 3,now() at time zone 'America/New_York'-interval '1 min',now(),null,null; \
+         insert into zoned select 4,now() at time zone 'America/New_York'+interval '1 hour',now(),null,null; \
+         create table zoned2(like zoned)",
+    )
+    .await
+    .unwrap();
+    let zone = ("db.timezone", "America/New_York");
+    let from = [
+        ("mode", "timestamp+incrementing"),
+        ("timestamp.column.name", "at"),
+        ("incrementing.column.name", "id"),
+        ("table.whitelist", "zoned"),
+        ("topic.prefix", "z"),
+        zone,
+    ];
+    let offsets = Offsets::default();
+    let from = config(port, &from);
+    let mut task = source(Vendor::Confluent, &from, &offsets).await.unwrap();
+    let records = take(&mut *task, 3).await;
+    assert_eq!(records.len(), 3, "the fourth row is of the hour to come");
+    // A skipped time moves on by an hour, as in Java.
+    assert_eq!(field(&records[0], "at"), Value::Instant(1_772_955_000_000));
+    let noon = Value::Instant(1_782_921_600_123);
+    assert_eq!(field(&records[1], "at"), noon);
+    assert_eq!(field(&records[1], "tz"), noon);
+    assert_eq!(field(&records[1], "t"), Value::Instant(43_200_000));
+    // A task that goes on from there reads the rest alone.
+    offsets.store(&records[1]);
+    let mut task = source(Vendor::Confluent, &from, &offsets).await.unwrap();
+    let rest = take(&mut *task, 1).await;
+    assert_eq!(rest.len(), 1);
+    assert_eq!(field(&rest[0], "id"), Value::Int32(3));
+    let into = config(port, &[("table.name.format", "zoned2"), zone]);
+    let mut task = sink(Vendor::Confluent, &into, &Heard::default(), false)
+        .await
+        .unwrap();
+    task.put(&as_sink(&records[..2], "zoned")).await.unwrap();
+    assert_eq!(
+        rows(db, "set time zone 'UTC'; select * from zoned2 order by id").await,
+        [
+            "1|2026-03-08 03:30:00|2026-03-08 07:30:00+00|2026-03-08|02:30:00",
+            "2|2026-07-01 12:00:00.123|2026-07-01 16:00:00.123+00|2026-07-01|12:00:00"
+        ]
+    );
 }
 
 fn order(offset: i64, id: i64, item: Value) -> SinkRecord {

@@ -32,7 +32,13 @@ fn recorded(text: &str) -> Table {
         let parts: Vec<_> = line.split('|').map(str::trim).collect();
         format!("{}|{}|{}", parts[0], parts[1], parts[3])
     });
-    let key = rest.split_once("btree (").unwrap().1.split_once(')').unwrap().0;
+    let key = rest
+        .split_once("btree (")
+        .unwrap()
+        .1
+        .split_once(')')
+        .unwrap()
+        .0;
     let mut rows: Vec<Vec<String>> = Vec::new();
     for line in rest.lines() {
         if line.starts_with("-[ RECORD") {
@@ -56,7 +62,9 @@ fn found(db: &Server, table: &str) -> Table {
     let key = db.sql(&format!(
         "select pg_get_constraintdef(oid) from pg_constraint where conrelid='{table}'::regclass and contype='p'"
     ));
-    let key = key[0].trim_start_matches("PRIMARY KEY (").trim_end_matches(')');
+    let key = key[0]
+        .trim_start_matches("PRIMARY KEY (")
+        .trim_end_matches(')');
     let shown = |row: String| {
         let cells = row.split('|').map(|cell| match cell {
             "null" => String::new(),
