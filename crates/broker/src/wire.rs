@@ -64,6 +64,9 @@ async fn copied(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) -> io::Res
 #[cfg(target_os = "linux")]
 mod direct {
     //! With `sendfile`.
+    //!
+    //! The socket is not corked around it: that takes about half as much processor time again, measured over loopback,
+    //! since records then leave the system in smaller portions, each of which wakes the reader.
 
     use std::num::NonZeroUsize;
 
@@ -73,14 +76,31 @@ mod direct {
     use super::{Arc, AsyncWriteExt, FileSlice, Reply, TcpStream, io};
 
     pub(super) async fn send(stream: &mut TcpStream, reply: Reply) -> io::Result<()> {
-        // The small parts before and behind the records go in the same packets as they.
-        SockRef::from(&*stream).set_tcp_cork(true)?;
         stream.write_all(&reply.head).await?;
-        for (slice, after) in reply.rest {
+        let mut rest = reply.rest.into_iter().peekable();
+        while let Some((slice, after)) = rest.next() {
             file(stream, slice).await?;
-            stream.write_all(&after).await?;
+            if rest.peek().is_some() {
+                before_a_file(stream, &after).await?;
+            } else {
+                stream.write_all(&after).await?;
+            }
         }
-        SockRef::from(&*stream).set_tcp_cork(false)
+        Ok(())
+    }
+
+    /// The small parts between files go in the same packets as what follows.
+    async fn before_a_file(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let socket = SockRef::from(stream);
+            let sent = stream
+                .async_io(Interest::WRITABLE, || {
+                    socket.send_with_flags(bytes, libc::MSG_MORE)
+                })
+                .await?;
+            bytes = bytes.get(sent..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn file(stream: &TcpStream, slice: FileSlice) -> io::Result<()> {
