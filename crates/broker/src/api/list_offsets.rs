@@ -25,6 +25,8 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 /// Latest tiered (KIP-1005): nothing is tiered.
 const LATEST_TIERED: i64 = -5;
+/// From these versions on a kind may be asked for; before it is unknown.
+const SINCE: [(i64, i16); 3] = [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9)];
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
@@ -39,6 +41,7 @@ pub(super) fn answer(
             let answer = match found {
                 None => Err(UNKNOWN_TOPIC_OR_PARTITION),
                 Some(_) if wanted.current_leader_epoch > LEADER_EPOCH => Err(UNKNOWN_LEADER_EPOCH),
+                Some(_) if too_early(wanted.timestamp, version) => Err(UNSUPPORTED_VERSION),
                 Some(log) => look_up(&log, wanted.timestamp, committed),
             };
             let response = ListOffsetsPartitionResponse::default()
@@ -68,6 +71,12 @@ pub(super) fn answer(
         &ListOffsetsResponse::default().with_topics(topics.collect()),
         version,
     )
+}
+
+fn too_early(timestamp: i64, version: i16) -> bool {
+    SINCE
+        .iter()
+        .any(|(kind, since)| *kind == timestamp && version < *since)
 }
 
 fn look_up(log: &PartitionLog, timestamp: i64, committed: bool) -> Result<(i64, i64), i16> {

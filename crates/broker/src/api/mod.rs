@@ -83,6 +83,14 @@ pub(crate) enum RequestError {
     AuthenticationFailed(SaslError),
     #[error("{0:?} before authentication")]
     NotAuthenticated(ApiKey),
+    #[error(
+        "records for {topic}-{partition} that nobody wants to hear of are refused with error {error}"
+    )]
+    Unacknowledged {
+        topic: String,
+        partition: i32,
+        error: i16,
+    },
     #[error("an answer that cannot be written: {0}")]
     Encode(String),
 }

@@ -68,12 +68,28 @@ pub(super) fn answer(
         );
     }
     if acks == 0 {
-        return Ok(Answer::None);
+        return unasked(&responses);
     }
     write(
         &ProduceResponse::default().with_responses(responses),
         version,
     )
+}
+
+/// Who wants no answer learns by the end of the connection that its records were not taken.
+fn unasked(responses: &[TopicProduceResponse]) -> Result<Answer, RequestError> {
+    let all = responses.iter().flat_map(|topic| {
+        let partitions = topic.partition_responses.iter();
+        partitions.map(move |partition| (&topic.name, partition))
+    });
+    match all.into_iter().find(|(_, p)| p.error_code != NONE) {
+        None => Ok(Answer::None),
+        Some((topic, partition)) => Err(RequestError::Unacknowledged {
+            topic: topic.to_string(),
+            partition: partition.index,
+            error: partition.error_code,
+        }),
+    }
 }
 
 fn refused(error: i16, message: Option<String>) -> PartitionProduceResponse {

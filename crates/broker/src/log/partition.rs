@@ -342,21 +342,13 @@ impl PartitionLog {
     /// # Errors
     /// Storage.
     pub fn offset_for_timestamp(&self, timestamp_ms: i64) -> io::Result<Option<TimestampedOffset>> {
-        let interval = self.config().index_interval_bytes;
-        for _ in 0..READ_ROUNDS_MAX {
-            let search = self.with_state(|state| state.plan_search(timestamp_ms))??;
-            let found = search.run(timestamp_ms, interval);
-            if self.with_state(|state| state.generation)? == search.generation {
-                return found;
-            }
-        }
-        Err(io::Error::other(
-            "segments are replaced faster than they can be read",
-        ))
+        let least = self.log_start_offset()?;
+        self.search(timestamp_ms, least)
     }
 
     /// The record with the largest timestamp (the first of equals), `None` if the log is empty or
-    /// has no timestamps.
+    /// has no timestamps. As with Apache Kafka it may lie below the log start offset as long as its
+    /// segment is there.
     ///
     /// # Errors
     /// Storage.
@@ -365,7 +357,22 @@ impl PartitionLog {
         if timestamp < 0 {
             return Ok(None);
         }
-        self.offset_for_timestamp(timestamp)
+        self.search(timestamp, i64::MIN)
+    }
+
+    /// The first record of at least this time, at or above an offset.
+    fn search(&self, timestamp_ms: i64, least: i64) -> io::Result<Option<TimestampedOffset>> {
+        let interval = self.config().index_interval_bytes;
+        for _ in 0..READ_ROUNDS_MAX {
+            let search = self.with_state(|state| state.plan_search(timestamp_ms, least))??;
+            let found = search.run(timestamp_ms, interval);
+            if self.with_state(|state| state.generation)? == search.generation {
+                return found;
+            }
+        }
+        Err(io::Error::other(
+            "segments are replaced faster than they can be read",
+        ))
     }
 
     /// Moves the log start offset up to `before` (-1: the high watermark) and answers the new one;

@@ -22,23 +22,23 @@ pub(super) struct TimeSearch {
     /// Position in the active segment from its index.
     active_from: u64,
     active_base: i64,
-    log_start_offset: i64,
+    least: i64,
     pub(super) generation: u64,
     dir: Arc<Path>,
 }
 
 impl LogState {
-    /// Plans the search for the first record of at least `timestamp`.
-    pub(super) fn plan_search(&self, timestamp: i64) -> io::Result<TimeSearch> {
+    /// Plans the search for the first record of at least `timestamp`, at or above an offset.
+    pub(super) fn plan_search(&self, timestamp: i64, least: i64) -> io::Result<TimeSearch> {
         let mut segments = Vec::new();
         for segment in self.segments() {
             if segment.info.size > 0
                 && segment.info.max_timestamp >= timestamp
-                && segment.info.next_offset > self.log_start_offset
+                && segment.info.next_offset > least
             {
                 segments.push((segment.clone(), segment.file.get()?));
-                // One is enough unless the record lies below the log start offset.
-                if segment.info.base >= self.log_start_offset {
+                // One is enough unless the record lies below the least offset.
+                if segment.info.base >= least {
                     break;
                 }
             }
@@ -47,16 +47,15 @@ impl LogState {
             segments,
             active_from: u64::from(self.index.position_of_time(timestamp)),
             active_base: self.active.info.base,
-            log_start_offset: self.log_start_offset,
+            least,
             generation: self.generation,
             dir: Arc::clone(&self.dir),
         })
     }
 
-    /// Largest timestamp of all records, -1 if there is none.
+    /// Largest timestamp of all records in the files, -1 if there is none.
     pub(super) fn max_timestamp(&self) -> i64 {
         self.segments()
-            .filter(|segment| segment.info.next_offset > self.log_start_offset)
             .map(|segment| segment.info.max_timestamp)
             .max()
             .unwrap_or(-1)
@@ -64,7 +63,7 @@ impl LogState {
 }
 
 impl TimeSearch {
-    /// The first record at or above the log start offset with at least `timestamp`.
+    /// The first record at or above the least offset with at least `timestamp`.
     pub(super) fn run(
         &self,
         timestamp: i64,
@@ -80,7 +79,7 @@ impl TimeSearch {
             let mut walk = HeaderWalk::new(file, from, segment.info.size);
             while let Some((position, header)) = walk.next()? {
                 if header.max_timestamp < timestamp
-                    || header.last_offset() < self.log_start_offset
+                    || header.last_offset() < self.least
                     || header.records_count == 0
                 {
                     continue;
@@ -107,7 +106,7 @@ impl TimeSearch {
             // Not decodable here: its first record is the closest that can be named.
             return Ok(Some(TimestampedOffset {
                 timestamp: header.max_timestamp,
-                offset: header.base_offset.max(self.log_start_offset),
+                offset: header.base_offset.max(self.least),
             }));
         };
         for record in records::raw_records(&plain).map_while(Result::ok) {
@@ -117,7 +116,7 @@ impl TimeSearch {
             } else {
                 header.base_timestamp.wrapping_add(record.timestamp_delta)
             };
-            if record_timestamp >= timestamp && offset >= self.log_start_offset {
+            if record_timestamp >= timestamp && offset >= self.least {
                 return Ok(Some(TimestampedOffset {
                     timestamp: record_timestamp,
                     offset,

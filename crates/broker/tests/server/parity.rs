@@ -7,8 +7,10 @@ mod kip890;
 mod producing;
 mod reading;
 mod sessions;
+mod times;
 mod topics;
 mod transactions;
+mod versions;
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
@@ -27,6 +29,8 @@ const INTENDED: &[&str] = &[
     "configs: an unknown operation",
     // A new cluster sets it for all brokers, so that nobody takes the default for it.
     "configs: config min.insync.replicas",
+    // Records without a time have no greatest one.
+    "times: timeless, time -3",
 ];
 /// How long one body may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -93,6 +97,9 @@ async fn answers(bootstrap: &str, who: &str) -> BTreeMap<String, String> {
     body!("refused batches", producing::refused);
     body!("list offsets", reading::list_offsets);
     body!("delete records", reading::delete_records);
+    body!("append time", times::appended);
+    body!("times", times::within);
+    body!("versions", versions::versions);
     body!("fetch", reading::fetch);
     body!("leader epochs", reading::epochs);
     body!("transactions", transactions::transactions);
@@ -128,6 +135,13 @@ async fn answers_are_those_of_apache_kafka() {
     let kafka = kafka.unwrap().unwrap();
     let theirs = answers(&kafka.bootstrap(), "Apache Kafka").await;
     let mut differing = Vec::new();
+    let offered = Client::connect(&kafka.bootstrap()).await.offered().await;
+    for (key, min, max) in Client::connect(&broker.bootstrap()).await.offered().await {
+        let known = |(k, least, most): &(i16, i16, i16)| *k == key && *least <= min && max <= *most;
+        if !offered.iter().any(known) {
+            differing.push(format!("{key}: {min} to {max} is offered"));
+        }
+    }
     let all: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     for what in all {
         let (ours, theirs) = (ours.get(what), theirs.get(what));

@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
     messages::{
-        ApiKey, ProduceRequest, ProduceResponse, TopicName,
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, ProduceRequest, ProduceResponse,
+        TopicName,
         produce_request::{PartitionProduceData, TopicProduceData},
     },
     records::{
@@ -22,7 +23,7 @@ const MAGIC: usize = 16;
 const CRC: usize = 17;
 const COUNT: usize = 57;
 
-fn record(offset: i64, key: Option<&'static str>, time: i64, size: usize) -> Record {
+pub(super) fn record(offset: i64, key: Option<&'static str>, time: i64, size: usize) -> Record {
     Record {
         transactional: false,
         control: false,
@@ -66,6 +67,27 @@ impl Client {
         let answer: ProduceResponse = self.call(ApiKey::Produce, 9, &request).await;
         let partition = &answer.responses[0].partition_responses[0];
         (partition.error_code, partition.base_offset)
+    }
+
+    /// Writes for no answer on a connection of its own; whether the connection lasts.
+    async fn unasked(&mut self, at: (&str, i32), bytes: Bytes) -> bool {
+        let peer = self.stream.peer_addr().unwrap().to_string();
+        let mut own = Client::connect(&peer).await;
+        let data = PartitionProduceData::default()
+            .with_index(at.1)
+            .with_records(Some(bytes));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(text(at.0)))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(0)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![topic]);
+        own.send(ApiKey::Produce, 9, &request).await;
+        let key = ApiKey::ApiVersions;
+        let request = ApiVersionsRequest::default();
+        let answer: Option<ApiVersionsResponse> = own.try_call(key, 0, &request).await;
+        answer.is_some()
     }
 
     /// Writes records with these times, one batch each.
@@ -199,6 +221,15 @@ pub(super) async fn refused(c: &mut Client, notes: &mut Notes) {
     );
     let far = batch(&[record(0, None, TIME * 5, 3)]).freeze();
     notes.note("of the far future", c.write(at, -1, far).await);
+    notes.note("without answer", c.unasked(at, good().freeze()).await);
+    notes.note(
+        "without answer, no such partition",
+        c.unasked(("refusing", 9), good().freeze()).await,
+    );
+    let broken = tampered(CRC, 0);
+    notes.note("without answer, broken", c.unasked(at, broken).await);
+    let end = c.offset_at(("refusing", 0, -1), -1, 0).await;
+    notes.note("the end after all", end);
 }
 
 /// Sets the checksum of a batch anew.

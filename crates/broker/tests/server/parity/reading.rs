@@ -15,7 +15,7 @@ use crate::client::{Client, text};
 
 /// How a fetch is asked.
 #[derive(Clone, Copy)]
-struct Fetching<'a> {
+pub(super) struct Fetching<'a> {
     topic: &'a str,
     partition: i32,
     offset: i64,
@@ -25,7 +25,7 @@ struct Fetching<'a> {
 }
 
 impl<'a> Fetching<'a> {
-    fn of(topic: &'a str, offset: i64) -> Self {
+    pub(super) fn of(topic: &'a str, offset: i64) -> Self {
         Self {
             topic,
             partition: 0,
@@ -38,7 +38,7 @@ impl<'a> Fetching<'a> {
 }
 
 impl Client {
-    async fn fetch(&mut self, how: Fetching<'_>) -> FetchResponse {
+    pub(super) async fn fetch(&mut self, how: Fetching<'_>) -> FetchResponse {
         let partition = FetchPartition::default()
             .with_partition(how.partition)
             .with_current_leader_epoch(how.epoch)
@@ -114,7 +114,12 @@ impl Client {
         }
     }
 
-    async fn delete_before(&mut self, topic: &str, partition: i32, offset: i64) -> (i16, i64) {
+    pub(super) async fn delete_before(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) -> (i16, i64) {
         let at = DeleteRecordsPartition::default()
             .with_partition_index(partition)
             .with_offset(offset);
