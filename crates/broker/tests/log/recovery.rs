@@ -125,6 +125,27 @@ fn after_an_orderly_stop_nothing_is_scanned() {
 }
 
 #[test]
+fn after_a_kill_the_segments_before_the_last_are_not_scanned() {
+    let dir = quick_dir();
+    let settings = [("segment.bytes", "600")];
+    let log = open(dir.path(), config(&settings));
+    for _ in 0..30 {
+        append(&log, batch(&[("a", Some("1"))]));
+    }
+    let killed = copy_dir(dir.path());
+    let mut segments = files(killed.path(), ".log");
+    segments.sort();
+    assert!(segments.len() > 3);
+    // A scan would find the damage and cut the segment.
+    let file = OpenOptions::new().write(true).open(&segments[0]).unwrap();
+    file.write_all_at(b"!", 65).unwrap();
+    let size = file.metadata().unwrap().len();
+    let log = open(killed.path(), config(&settings));
+    assert_eq!(log.high_watermark().unwrap(), 30);
+    assert_eq!(file.metadata().unwrap().len(), size);
+}
+
+#[test]
 fn a_log_shorter_than_its_checkpoint_is_scanned_in_full() {
     let dir = quick_dir();
     let log = open(dir.path(), config(&[("segment.bytes", "600")]));
