@@ -14,7 +14,7 @@ use tokio_postgres::{
 
 use super::{
     DbError, DbErrorKind, Dialect, Kind, Session, TablePattern, Target, Write, WriteKind, join,
-    postgres_decode::{self as decode, Raw},
+    postgres_decode::{self as decode, Decoder, Raw},
     postgres_text as text,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Dialect for PostgreSql {
             quoting,
             rows: None,
             left: Vec::new(),
-            types: Vec::new(),
+            decoders: Vec::new(),
             statements: HashMap::new(),
             stages: HashMap::new(),
         }))
@@ -199,7 +199,7 @@ struct PostgresSession {
     rows: Option<Pin<Box<RowStream>>>,
     /// Rows that were read when a fetch was dropped.
     left: Vec<Vec<Cell>>,
-    types: Vec<Type>,
+    decoders: Vec<Decoder>,
     statements: HashMap<String, Statement>,
     /// Staging tables of upserts, by the shape of their rows.
     stages: HashMap<String, String>,
@@ -488,7 +488,7 @@ impl Session for PostgresSession {
         let statement = self.client.prepare(sql).await.map_err(failed)?;
         let mut columns = Vec::new();
         let mut places = Vec::new();
-        self.types.clear();
+        self.decoders.clear();
         for (index, head) in statement.columns().iter().enumerate() {
             let kind = decode::base(head.type_());
             let is_enum = matches!(kind.kind(), tokio_postgres::types::Kind::Enum(_));
@@ -498,7 +498,7 @@ impl Session for PostgresSession {
                 places.push((index, table, place));
             }
             columns.push(column);
-            self.types.push(head.type_().clone());
+            self.decoders.push(Decoder::new(head.type_()));
         }
         if !places.is_empty() {
             let pairs = join(
@@ -547,9 +547,9 @@ impl Session for PostgresSession {
                 break;
             };
             let row = row.map_err(failed)?;
-            let cells = self.types.iter().enumerate().map(|(index, kind)| {
+            let cells = self.decoders.iter().enumerate().map(|(index, decoder)| {
                 match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
-                    Some(raw) => decode::cell(kind, raw.0).map_err(|error| {
+                    Some(raw) => decoder.cell(raw.0).map_err(|error| {
                         let name = row.columns().get(index).map_or("", |column| column.name());
                         let message = format!("column {name}: {error}");
                         DbError { message, ..error }

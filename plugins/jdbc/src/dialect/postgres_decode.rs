@@ -84,11 +84,133 @@ pub(super) fn base(kind: &Type) -> &Type {
     }
 }
 
-fn wrong(kind: &Type) -> DbError {
-    DbError::new(
-        DbErrorKind::Data,
-        format!("a value of the type {} has an unknown form", kind.name()),
-    )
+/// How the values of a type are read: settled once for a query, not for each value by the type's name.
+#[derive(Clone, Debug)]
+enum Form {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Float4,
+    Float8,
+    Money,
+    Numeric,
+    Bytes,
+    Text,
+    Jsonb,
+    Uuid,
+    Date,
+    Time,
+    TimeTz,
+    Timestamp,
+    TimestampTz,
+    Bits,
+    Array(Box<Decoder>),
+    /// No Connect type stands for it: the column is left out.
+    Nothing,
+}
+
+/// Reads the values of a column in binary format.
+#[derive(Clone, Debug)]
+pub(super) struct Decoder {
+    form: Form,
+    name: String,
+}
+
+impl Decoder {
+    pub(super) fn new(kind: &Type) -> Self {
+        let kind = base(kind);
+        let form = match (kind.kind(), kind.name()) {
+            (PgKind::Array(element), _) => Form::Array(Box::new(Self::new(element))),
+            (PgKind::Enum(_), _) => Form::Text,
+            (_, name) => match name {
+                "bool" => Form::Bool,
+                "int2" => Form::Int2,
+                "int4" => Form::Int4,
+                "int8" => Form::Int8,
+                "oid" => Form::Oid,
+                "float4" => Form::Float4,
+                "float8" => Form::Float8,
+                "money" => Form::Money,
+                "numeric" => Form::Numeric,
+                "bytea" => Form::Bytes,
+                "jsonb" => Form::Jsonb,
+                "uuid" => Form::Uuid,
+                "date" => Form::Date,
+                "time" => Form::Time,
+                "timetz" => Form::TimeTz,
+                "timestamp" => Form::Timestamp,
+                "timestamptz" => Form::TimestampTz,
+                "bit" => Form::Bits,
+                name if sql_type(name, false, -1).0 == SqlType::Other => Form::Nothing,
+                _ => Form::Text,
+            },
+        };
+        let name = kind.name().to_owned();
+        Self { form, name }
+    }
+
+    fn wrong(&self) -> DbError {
+        DbError::new(
+            DbErrorKind::Data,
+            format!("a value of the type {} has an unknown form", self.name),
+        )
+    }
+
+    /// The cell of a value.
+    pub(super) fn cell(&self, bytes: &[u8]) -> Result<Cell, DbError> {
+        if let Form::Array(element) = &self.form {
+            return array(element, bytes);
+        }
+        self.simple(bytes).ok_or_else(|| {
+            if !matches!(self.form, Form::Text | Form::Jsonb) || std::str::from_utf8(bytes).is_ok() {
+                return self.wrong();
+            }
+            DbError::new(
+                DbErrorKind::Data,
+                format!(
+                    "a value of the type {} is no UTF-8: the database has no encoding; repair the row, or read the \
+                     column as bytea with a query",
+                    self.name
+                ),
+            )
+        })
+    }
+
+    fn simple(&self, bytes: &[u8]) -> Option<Cell> {
+        Some(match self.form {
+            Form::Bool => Cell::Bool(bytes.first()? != &0),
+            Form::Int2 => Cell::Int(int16(bytes)?.into()),
+            Form::Int4 => Cell::Int(int32(bytes)?.into()),
+            Form::Int8 => Cell::Int(int64(bytes)?),
+            Form::Oid => Cell::Int(fixed(bytes).map(u32::from_be_bytes)?.into()),
+            Form::Float4 => Cell::Float(fixed(bytes).map(f32::from_be_bytes)?),
+            Form::Float8 => Cell::Double(fixed(bytes).map(f64::from_be_bytes)?),
+            Form::Money => Cell::Double(int64(bytes)? as f64 / 100.0),
+            Form::Numeric => numeric(bytes)?,
+            Form::Bytes => Cell::Bytes(Bytes::copy_from_slice(bytes)),
+            Form::Text => text(bytes)?,
+            Form::Jsonb => text(bytes.get(1..)?)?,
+            Form::Uuid => uuid(bytes)?,
+            Form::Date => match int32(bytes)? {
+                i32::MAX => Cell::Infinite(true),
+                i32::MIN => Cell::Infinite(false),
+                days => Cell::Date(i64::from(days) + EPOCH_DAYS),
+            },
+            Form::Time => Cell::Time(int64(bytes)?.checked_mul(1000)?),
+            Form::TimeTz => {
+                let west = i64::from(int32(bytes.get(8..)?)?) * 1_000_000;
+                let utc = (int64(bytes)? + west).rem_euclid(DAY_SECONDS * 1_000_000);
+                Cell::Time(utc * 1000)
+            }
+            Form::Timestamp => stamp(bytes, Cell::Local)?,
+            Form::TimestampTz => stamp(bytes, Cell::Instant)?,
+            Form::Bits => bits(bytes)?,
+            Form::Nothing => Cell::Null,
+            Form::Array(_) => return None,
+        })
+    }
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
@@ -107,63 +229,8 @@ fn int64(bytes: &[u8]) -> Option<i64> {
     fixed(bytes).map(i64::from_be_bytes)
 }
 
-/// The cell of a value in binary format.
-pub(super) fn cell(kind: &Type, bytes: &[u8]) -> Result<Cell, DbError> {
-    let kind = base(kind);
-    let decoded = match kind.kind() {
-        PgKind::Array(element) => return array(element, bytes),
-        PgKind::Enum(_) => text(bytes),
-        _ => simple(kind, bytes),
-    };
-    decoded.ok_or_else(|| match std::str::from_utf8(bytes) {
-        Err(_) if sql_type(kind.name(), false, -1).0 == SqlType::Text => DbError::new(
-            DbErrorKind::Data,
-            format!(
-                "a value of the type {} is no UTF-8: the database has no encoding; repair the row, or read the column \
-                 as bytea with a query",
-                kind.name()
-            ),
-        ),
-        _ => wrong(kind),
-    })
-}
-
 fn text(bytes: &[u8]) -> Option<Cell> {
     Some(Cell::Text(Text::from(std::str::from_utf8(bytes).ok()?)))
-}
-
-fn simple(kind: &Type, bytes: &[u8]) -> Option<Cell> {
-    Some(match kind.name() {
-        "bool" => Cell::Bool(bytes.first()? != &0),
-        "int2" => Cell::Int(int16(bytes)?.into()),
-        "int4" => Cell::Int(int32(bytes)?.into()),
-        "int8" => Cell::Int(int64(bytes)?),
-        "oid" => Cell::Int(fixed(bytes).map(u32::from_be_bytes)?.into()),
-        "float4" => Cell::Float(fixed(bytes).map(f32::from_be_bytes)?),
-        "float8" => Cell::Double(fixed(bytes).map(f64::from_be_bytes)?),
-        "money" => Cell::Double(int64(bytes)? as f64 / 100.0),
-        "numeric" => numeric(bytes)?,
-        "bytea" => Cell::Bytes(Bytes::copy_from_slice(bytes)),
-        "jsonb" => text(bytes.get(1..)?)?,
-        "uuid" => uuid(bytes)?,
-        "date" => match int32(bytes)? {
-            i32::MAX => Cell::Infinite(true),
-            i32::MIN => Cell::Infinite(false),
-            days => Cell::Date(i64::from(days) + EPOCH_DAYS),
-        },
-        "time" => Cell::Time(int64(bytes)?.checked_mul(1000)?),
-        "timetz" => {
-            let west = i64::from(int32(bytes.get(8..)?)?) * 1_000_000;
-            let utc = (int64(bytes)? + west).rem_euclid(DAY_SECONDS * 1_000_000);
-            Cell::Time(utc * 1000)
-        }
-        "timestamp" => stamp(bytes, Cell::Local)?,
-        "timestamptz" => stamp(bytes, Cell::Instant)?,
-        "bit" => bits(bytes)?,
-        // No Connect type stands for it: the column is left out.
-        name if sql_type(name, false, -1).0 == SqlType::Other => Cell::Null,
-        _ => text(bytes)?,
-    })
 }
 
 fn stamp(bytes: &[u8], cell: fn(Stamp) -> Cell) -> Option<Cell> {
@@ -218,26 +285,35 @@ fn numeric(bytes: &[u8]) -> Option<Cell> {
         0xf000 => return Some(Cell::Double(f64::NEG_INFINITY)),
         _ => {}
     }
-    let mut unscaled = BigInt::ZERO;
-    let mut small = 0_i128;
-    for digit in bytes.get(8..)?.chunks_exact(2) {
-        let digit = i64::from(int16(digit)?);
-        // Nine digits of base 10000 are 36 decimal digits: they fit 128 bits.
-        if count <= 9 {
-            small = small * 10_000 + i128::from(digit);
-        } else {
-            unscaled = unscaled * 10_000 + digit;
-        }
-    }
-    if count <= 9 {
-        unscaled = BigInt::from(small);
-    }
+    let digits = bytes.get(8..)?.chunks_exact(2).map(int16);
     let exponent = 4 * (weight + 1 - i32::from(count)) + scale;
-    let power = BigInt::from(10).pow(exponent.unsigned_abs());
-    unscaled = if exponent >= 0 {
-        unscaled * power
-    } else {
-        unscaled / power
+    // Nine digits of base 10000 are 36 decimal digits: they fit 128 bits, and so do most with their zeros.
+    let small = match count <= 9 {
+        true => digits
+            .clone()
+            .try_fold(0_i128, |all, digit| Some(all * 10_000 + i128::from(digit?))),
+        false => None,
+    };
+    let scaled = small.and_then(|small| {
+        let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+        match exponent >= 0 {
+            true => small.checked_mul(power),
+            false => Some(small / power),
+        }
+    });
+    let mut unscaled = match scaled {
+        Some(scaled) => BigInt::from(scaled),
+        None => {
+            let mut unscaled = BigInt::ZERO;
+            for digit in digits {
+                unscaled = unscaled * 10_000 + digit?;
+            }
+            let power = BigInt::from(10).pow(exponent.unsigned_abs());
+            match exponent >= 0 {
+                true => unscaled * power,
+                false => unscaled / power,
+            }
+        }
     };
     if sign == 0x4000 {
         unscaled = -unscaled;
@@ -245,8 +321,8 @@ fn numeric(bytes: &[u8]) -> Option<Cell> {
     Some(Cell::Decimal(Decimal::new(unscaled, scale)))
 }
 
-fn array(element: &Type, bytes: &[u8]) -> Result<Cell, DbError> {
-    let bad = || wrong(element);
+fn array(element: &Decoder, bytes: &[u8]) -> Result<Cell, DbError> {
+    let bad = || element.wrong();
     let dimensions = int32(bytes).ok_or_else(bad)?;
     if dimensions == 0 {
         return Ok(Cell::Array(Vec::new()));
@@ -268,7 +344,7 @@ fn array(element: &Type, bytes: &[u8]) -> Result<Cell, DbError> {
         match usize::try_from(length) {
             Ok(length) => {
                 let (item, others) = rest.split_at_checked(length).ok_or_else(bad)?;
-                items.push(cell(element, item)?);
+                items.push(element.cell(item)?);
                 rest = others;
             }
             Err(_) => items.push(Cell::Null),

@@ -50,6 +50,8 @@ struct TableRun {
     topic: Text,
     offset: Offset,
     due: Instant,
+    /// When its last query was begun.
+    begun: Instant,
     reading: Option<Reading>,
 }
 
@@ -266,6 +268,7 @@ async fn prepare(
         topic: Text::from(topic),
         offset,
         due: Instant::now(),
+        begun: Instant::now(),
         reading: None,
     })
 }
@@ -360,7 +363,7 @@ impl Run {
                 }
                 Ok(Some(Step::Ended)) => {
                     self.failures = 0;
-                    self.rotate(self.settings.poll);
+                    self.rotate();
                 }
                 Ok(None) => return Ok(None),
                 Err(StepError::Connect(error)) => return Err(error),
@@ -371,10 +374,21 @@ impl Run {
     }
 
     /// The front table is done for now: the next one comes to the front.
-    fn rotate(&mut self, pause: Duration) {
+    ///
+    /// New rows are looked for at the interval, however long a look takes; a table that is read as a whole each
+    /// time rests for the interval.
+    fn rotate(&mut self) {
+        let from = match self.tables.front() {
+            Some(table) if !table.criteria.is_bulk() => table.begun,
+            _ => Instant::now(),
+        };
+        self.rest_until(from + self.settings.poll);
+    }
+
+    fn rest_until(&mut self, due: Instant) {
         if let Some(mut table) = self.tables.pop_front() {
             table.reading = None;
-            table.due = Instant::now() + pause;
+            table.due = due;
             self.tables.push_back(table);
         }
     }
@@ -401,7 +415,7 @@ impl Run {
         if error.kind == DbErrorKind::Connection {
             self.session = None;
         }
-        self.rotate(self.settings.poll.max(Duration::from_millis(100)));
+        self.rest_until(Instant::now() + self.settings.poll.max(Duration::from_millis(100)));
         Ok(None)
     }
 
@@ -428,6 +442,7 @@ impl Run {
             let Some(mut open) = session.take() else {
                 return Ok(None);
             };
+            table.begun = Instant::now();
             let begun = begin(settings, &mut *open, table).await;
             *session = Some(open);
             table.reading = Some(begun?);
@@ -472,7 +487,7 @@ impl Run {
         }
         table.offset = offset;
         if reading.ended && reading.rows.is_empty() {
-            self.rotate(self.settings.poll);
+            self.rotate();
         }
         Ok(Some(Step::Rows(records)))
     }
