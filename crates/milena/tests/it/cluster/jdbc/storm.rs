@@ -7,7 +7,7 @@ use milena_testing_databases::{Server, postgres};
 use super::{cluster, connector};
 use crate::{
     clients::Embedded,
-    cluster::world::{PATIENCE, create, figure, until},
+    cluster::world::{PATIENCE, Worker, create, figure, rest, until},
 };
 
 /// How often the worker is killed; `MILENA_TEST_KILLS` says another number.
@@ -31,8 +31,21 @@ fn count(db: &Server, table: &str) -> usize {
         .unwrap_or(0)
 }
 
+/// What the worker says of its connectors, and the end of its log.
+fn told(worker: &Worker) -> String {
+    let status = rest(
+        "GET",
+        &format!("{}/connectors?expand=status", worker.url()),
+        None,
+    );
+    let log = worker.log();
+    let lines: Vec<_> = log.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(40)..).unwrap_or(&[]);
+    format!("{status:?}\n{}", last.join("\n"))
+}
+
 /// Waits for so many rows, as long as there come more.
-fn filled(db: &Server, table: &str, wanted: usize) {
+fn filled(db: &Server, worker: &Worker, table: &str, wanted: usize) {
     let mut last = 0;
     let mut deadline = Instant::now() + PATIENCE;
     while last < wanted {
@@ -42,7 +55,8 @@ fn filled(db: &Server, table: &str, wanted: usize) {
         }
         assert!(
             Instant::now() < deadline,
-            "{table}: {last} of {wanted} rows"
+            "{table}: {last} of {wanted} rows\n{}",
+            told(worker)
         );
         std::thread::park_timeout(Duration::from_millis(50));
     }
@@ -117,7 +131,10 @@ fn tables_are_equal_after_kills_of_the_worker() {
     for round in 1..=kills {
         // In the middle of the work: some of the round is there, some is not.
         grow(&db);
-        filled(&db, "once", (round - 1) * ROWS + 1);
+        filled(&db, &worker, "once", (round - 1) * ROWS + 1);
+        if kills > KILLS {
+            figure(&format!("round {round}"), begun);
+        }
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // The moment of the kill is the test's input, not a wait for something to happen.
         let moment = Instant::now() + Duration::from_millis((seed >> 33) % 400);
@@ -129,7 +146,7 @@ fn tables_are_equal_after_kills_of_the_worker() {
     }
     let all = (kills + 1) * ROWS;
     for table in ["once", "least", "kept"] {
-        filled(&db, table, all);
+        filled(&db, &worker, table, all);
     }
     assert!(worker.terminate().success());
     let wanted = db.sql(&format!("select {CONTENT} from source t"));
