@@ -260,7 +260,7 @@ impl Opening {
             .offsets
             .open_log(clients, admin, partitions, &reader, &writer);
         opened.await.map_err(StartError::Client)?;
-        let read = self.offsets.catch_up().await;
+        let read = self.offsets.read_first().await;
         read.map_err(|_| StartError::NotRead)
     }
 

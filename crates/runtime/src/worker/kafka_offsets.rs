@@ -104,6 +104,15 @@ impl KafkaOffsets {
             .ok_or_else(|| ConnectError::connect("the offsets topic is not open yet"))
     }
 
+    /// Reads what is there when the worker starts. What a killed task left open is not waited for: it is ended by
+    /// the task that comes after it, which this worker may be the only one to start, and that task reads to the end.
+    pub(super) async fn read_first(&self) -> Result<(), ConnectError> {
+        match self.open()?.0.read_to_open_transactions().await {
+            true => Ok(()),
+            false => Err(ConnectError::connect("Failed to read the offsets topic")),
+        }
+    }
+
     /// Reads the topic to its end.
     pub(super) async fn catch_up(&self) -> Result<(), ConnectError> {
         match self.open()?.0.read_to_end().await {

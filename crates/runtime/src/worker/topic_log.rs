@@ -27,9 +27,12 @@ pub(super) type OnRecords = Box<dyn FnMut(Vec<InRecord>) -> BoxFuture<'static, (
 
 type Waiter = oneshot::Sender<()>;
 
+/// Who waits for an end, and for which: that of the log or that of what is committed.
+type Request = (Waiter, Isolation);
+
 /// A topic that is being read.
 pub(super) struct TopicLog {
-    requests: mpsc::Sender<Waiter>,
+    requests: mpsc::Sender<Request>,
     reader: JoinHandle<()>,
 }
 
@@ -63,9 +66,21 @@ impl TopicLog {
     }
 
     /// Resolves when everything that is in the topic now has been read; `false`: the reader is gone.
+    ///
+    /// The end is that of the log, not of what is committed: a reader cannot miss a transaction that is still open.
     pub(super) async fn read_to_end(&self) -> bool {
+        self.read_to(Isolation::ReadUncommitted).await
+    }
+
+    /// As [`Self::read_to_end`], without waiting for open transactions: one of a producer that was killed stays
+    /// open until its timeout, or until whoever comes after it ends it.
+    pub(super) async fn read_to_open_transactions(&self) -> bool {
+        self.read_to(Isolation::ReadCommitted).await
+    }
+
+    async fn read_to(&self, isolation: Isolation) -> bool {
         let (done, read) = oneshot::channel();
-        self.requests.send(done).await.is_ok() && read.await.is_ok()
+        self.requests.send((done, isolation)).await.is_ok() && read.await.is_ok()
     }
 
     /// Ends the reader.
@@ -85,7 +100,7 @@ struct Reader {
     fetcher: Box<dyn Fetcher>,
     admin: Arc<dyn Admin>,
     on_records: OnRecords,
-    requests: mpsc::Receiver<Waiter>,
+    requests: mpsc::Receiver<Request>,
     positions: BTreeMap<i32, i64>,
     /// Passes under way: the ends to reach, and who waits.
     waiters: Vec<(BTreeMap<i32, i64>, Vec<Waiter>)>,
@@ -98,7 +113,7 @@ impl Reader {
             tokio::select! {
                 biased;
                 request = self.requests.recv() => match request {
-                    Some(waiter) => self.begin_pass(waiter).await,
+                    Some(request) => self.begin_passes(request).await,
                     None => break,
                 },
                 polled = self.fetcher.poll(if waiting { RETRY } else { POLL }) => match polled {
@@ -116,13 +131,25 @@ impl Reader {
         self.fetcher.close().await;
     }
 
-    /// Lists the ends for everybody who asked by now. The end is that of the log, not of what is committed:
-    /// a reader cannot miss a transaction that is still open.
-    async fn begin_pass(&mut self, first: Waiter) {
-        let mut waiters = vec![first];
-        while let Ok(waiter) = self.requests.try_recv() {
-            waiters.push(waiter);
+    /// Lists the ends for everybody who asked by now.
+    async fn begin_passes(&mut self, first: Request) {
+        let mut requests = vec![first];
+        while let Ok(request) = self.requests.try_recv() {
+            requests.push(request);
         }
+        for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
+            let (these, others) = requests
+                .into_iter()
+                .partition::<Vec<_>, _>(|(_, wanted)| *wanted == isolation);
+            requests = others;
+            if !these.is_empty() {
+                let waiters = these.into_iter().map(|(waiter, _)| waiter).collect();
+                self.begin_pass(waiters, isolation).await;
+            }
+        }
+    }
+
+    async fn begin_pass(&mut self, mut waiters: Vec<Waiter>, isolation: Isolation) {
         let partitions: Vec<_> = self
             .positions
             .keys()
@@ -131,7 +158,7 @@ impl Reader {
         loop {
             let ends = self
                 .admin
-                .list_offsets(&partitions, ListAt::Latest, Isolation::ReadUncommitted)
+                .list_offsets(&partitions, ListAt::Latest, isolation)
                 .await;
             match ends {
                 Ok(ends) => {

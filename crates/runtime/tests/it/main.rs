@@ -15,6 +15,7 @@ mod cluster;
 mod distributed;
 mod faults;
 mod healing;
+mod open_transactions;
 mod own_offsets;
 mod recording;
 mod reload;
