@@ -4,46 +4,58 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::error::RestError;
 
-/// The content type to answer with: what the client wrote when it named JSON itself.
-///
-/// `Err`: it takes no JSON (406).
-pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Option<HeaderValue>, RestError> {
-    let mut named = None;
+/// What a client takes.
+pub(crate) enum Accepted {
+    /// JSON; with the parameters that it wrote, when it named JSON itself.
+    Json(Option<HeaderValue>),
+    /// No JSON: 406.
+    Other,
+    /// The header is no list of media types: 400 from the HTTP layer.
+    Malformed,
+}
+
+/// What the answer may be.
+pub(crate) fn negotiate(headers: &HeaderMap) -> Accepted {
     let mut any = false;
+    let (mut anything, mut unwanted) = (false, false);
     for value in headers.get_all(header::ACCEPT) {
-        any = true;
         let Ok(text) = value.to_str() else { continue };
-        for item in text.split(',').map(str::trim) {
+        any = true;
+        let text = text.trim();
+        if text.is_empty() {
+            anything = true;
+            continue;
+        }
+        for item in text.strip_suffix(',').unwrap_or(text).split(',') {
             let mut parts = item.split(';').map(str::trim);
             let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let parameters: Vec<&str> = parts.collect();
-            if parameters
-                .iter()
-                .any(|one| matches!(*one, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-            {
-                continue;
+            if kind.is_empty() {
+                return Accepted::Malformed;
             }
+            let parameters: Vec<&str> = parts.filter(|one| !one.is_empty()).collect();
+            let refused = parameters
+                .iter()
+                .any(|one| matches!(*one, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
             match kind.as_str() {
+                // Alone it is answered all the same.
+                "application/json" if refused => unwanted = true,
                 "application/json" => {
                     let own: Vec<&str> = parameters
                         .into_iter()
                         .filter(|one| !one.starts_with("q="))
                         .collect();
-                    if own.is_empty() {
-                        return Ok(None);
-                    }
                     let text = format!("application/json;{}", own.join(";"));
-                    return Ok(HeaderValue::from_str(&text).ok());
+                    let text = Some(text).filter(|_| !own.is_empty());
+                    return Accepted::Json(text.and_then(|text| HeaderValue::from_str(&text).ok()));
                 }
-                "*/*" | "application/*" | "" | "*" => named = Some(None),
+                "*/*" | "application/*" | "*" if !refused => anything = true,
                 _ => {}
             }
         }
     }
-    match (any, named) {
-        (false, _) => Ok(None),
-        (true, Some(value)) => Ok(value),
-        (true, None) => Err(RestError::http(StatusCode::NOT_ACCEPTABLE)),
+    match anything || unwanted || !any {
+        true => Accepted::Json(None),
+        false => Accepted::Other,
     }
 }
 
@@ -79,8 +91,13 @@ pub(crate) fn consumes_json(headers: &HeaderMap, has_body: bool) -> Consumed {
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
+    let is_token = |text: &str| {
+        let odd = |c: char| !c.is_ascii_graphic() || "()<>@,;:\\\"/[]?=".contains(c);
+        !text.is_empty() && !text.contains(odd)
+    };
     match kind.split_once('/') {
         None => Consumed::Malformed,
+        Some((kind, subtype)) if !is_token(kind) || !is_token(subtype) => Consumed::Malformed,
         Some(("application", "json")) => Consumed::Fine,
         Some(("application" | "*", "*")) => unsupported(true),
         Some(_) => unsupported(false),

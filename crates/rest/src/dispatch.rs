@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::{
-    accept::{self, Consumed},
+    accept::{self, Accepted, Consumed},
     browser,
     call::{Call, Shared},
     cors::{self, Cors},
@@ -163,7 +163,13 @@ async fn answer(
             return Err(Refused::ByHttp(bad_path(&parts.method, "Bad Request")));
         }
     }
-    let content_type = accept::negotiate(&parts.headers)?;
+    let content_type = match accept::negotiate(&parts.headers) {
+        Accepted::Json(content_type) => content_type,
+        Accepted::Other => return Err(RestError::http(StatusCode::NOT_ACCEPTABLE).into()),
+        Accepted::Malformed => {
+            return Err(Refused::ByHttp(Reply::empty(StatusCode::BAD_REQUEST)));
+        }
+    };
     if let Some(reply) = refusal() {
         return Ok(reply);
     }
@@ -176,7 +182,9 @@ async fn answer(
         body,
         scheme: surface.scheme,
     };
-    let mut reply = (route.endpoint)(call).await?;
+    let mut reply = (route.endpoint)(call)
+        .await
+        .unwrap_or_else(RestError::into_reply);
     if let Some(content_type) = content_type.filter(|_| reply.has_content_type()) {
         reply
             .headers

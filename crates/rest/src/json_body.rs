@@ -4,112 +4,48 @@
 use milena_rest_model::RawProps;
 use serde_json::Value;
 
-use crate::error::RestError;
+use crate::{
+    error::RestError,
+    json_text::{self, Behind, Read},
+};
 
+/// What maps are bound as.
+pub(crate) const MAP: &str = "java.util.Map";
 /// The class behind a create request, as it stands in messages.
 pub(crate) const CREATE_REQUEST: &str =
     "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
 
-/// Parses a body; `None`: it is empty, blank or `null`.
-pub(crate) fn parse(body: &[u8]) -> Result<Option<Value>, RestError> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => return Err(syntax(body, &error)),
-        None => return Ok(None),
-    };
-    let end = values.byte_offset();
-    let rest = body.get(end..).unwrap_or_default();
-    if let Some(skipped) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
-        return Err(unexpected(body, end + skipped));
-    }
-    Ok(Some(value).filter(|value| !value.is_null()))
-}
-
-fn located(text: &str, line: usize, column: usize) -> RestError {
-    RestError::failed(format!(
-        "{text}\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {line}, column: {column}]"
-    ))
-}
-
-fn syntax(body: &[u8], error: &serde_json::Error) -> RestError {
-    if error.is_eof() {
-        let text = "Unexpected end-of-input within/between Object entries";
-        return located(text, error.line(), error.column() + 1);
-    }
-    let before: usize = body
-        .split(|byte| *byte == b'\n')
-        .take(error.line().saturating_sub(1))
-        .map(|line| line.len() + 1)
-        .sum();
-    unexpected(body, before + error.column().saturating_sub(1))
-}
-
-fn unexpected(body: &[u8], at: usize) -> RestError {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let before = body.get(..at).unwrap_or_default();
-    // The parser stops inside a word it does not know; the word as a whole is named.
-    let begins = before.len() - before.iter().rev().take_while(|byte| is_word(byte)).count();
-    let word: Vec<u8> = body
-        .get(begins..)
-        .unwrap_or_default()
-        .iter()
-        .copied()
-        .take_while(is_word)
-        .collect();
-    let word = String::from_utf8_lossy(&word).into_owned();
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let line_start = before
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |newline| newline + 1);
-    let column = begins.saturating_sub(line_start) + 1;
-    let is_name = body
-        .get(..begins)
-        .unwrap_or_default()
-        .iter()
-        .rfind(|byte| !byte.is_ascii_whitespace());
-    match (word.chars().next(), is_name) {
-        (Some('N'), _) if word == "NaN" => located(
-            "Non-standard token 'NaN': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow",
-            line,
-            column + 3,
-        ),
-        (Some(c), Some(b'{' | b',')) => located(
-            &format!(
-                "Unexpected character ('{c}' (code {})): was expecting double-quote to start field name",
-                u32::from(c)
-            ),
-            line,
-            column,
-        ),
-        (Some(_), _) => located(
-            &format!(
-                "Unrecognized token '{word}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
-            ),
-            line,
-            column,
-        ),
-        (None, _) => {
-            let rest = String::from_utf8_lossy(body.get(at..).unwrap_or_default());
-            let c = rest.chars().next().unwrap_or(' ');
-            let what = match is_name {
-                Some(b'{' | b',') => "double-quote to start field name",
-                _ => "comma to separate Object entries",
-            };
-            located(
-                &format!(
-                    "Unexpected character ('{c}' (code {})): was expecting {what}",
-                    u32::from(c)
-                ),
-                line,
-                column,
-            )
+/// Parses a body and takes from it what `bind` takes; `None`: it is empty, blank or `null`. `bound` is the class that
+/// Java makes of it.
+///
+/// As Jackson does, `bind` sees what stands before a fault in the text, and what it finds wrong there is said first;
+/// it is told whether the value is whole.
+pub(crate) fn parse<T>(
+    body: &[u8],
+    bound: &str,
+    bind: impl FnOnce(&Value, bool) -> Result<T, RestError>,
+) -> Result<Option<T>, RestError> {
+    let (value, behind) = match json_text::read(body) {
+        Read::Blank => return Ok(None),
+        Read::Cut(value, fault) => {
+            if let Some(value) = value {
+                bind(&value, false)?;
+            }
+            return Err(fault);
         }
+        Read::Whole(value, behind) => (value, behind),
+    };
+    let taken = match value {
+        Value::Null => None,
+        value => Some(bind(&value, true)?),
+    };
+    match behind {
+        None => Ok(taken),
+        Some(Behind::Fault(fault)) => Err(fault),
+        Some(Behind::Token(token, place)) => Err(place.says(&format!(
+            "Trailing token (of type {token}) found after value (bound as `{bound}`): not allowed as per \
+             `DeserializationFeature.FAIL_ON_TRAILING_TOKENS`"
+        ))),
     }
 }
 
@@ -154,6 +90,12 @@ pub(crate) fn mismatch(class: &str, value: &Value, at: &str) -> RestError {
             token(other)
         ),
     };
+    chained(&text, at)
+}
+
+/// As [`mismatch`], for lists, which texts are not tried on.
+pub(crate) fn mismatch_of_list(class: &str, value: &Value, at: &str) -> RestError {
+    let text = format!("Cannot deserialize value of type `{class}` from {}", token(value));
     chained(&text, at)
 }
 
@@ -205,10 +147,8 @@ pub(crate) fn string_map(value: &Value, at: &str) -> Result<RawProps, RestError>
 
 /// A body that is a map of texts; `parameter` is what Java calls it when it is missing.
 pub(crate) fn required_map(body: &[u8], parameter: &str) -> Result<RawProps, RestError> {
-    match parse(body)? {
-        Some(value) => string_map(&value, ""),
-        None => Err(missing("java.util.Map.get(Object)", parameter)),
-    }
+    parse(body, MAP, |value, _| string_map(value, ""))?
+        .ok_or_else(|| missing("java.util.Map.get(Object)", parameter))
 }
 
 /// The 500 of a missing body: Java's complaint about a null parameter.
@@ -230,7 +170,7 @@ pub(crate) fn unknown_field(class: &str, field: &str, known: &str, at: &str) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, required_map};
+    use super::{MAP, parse, required_map};
     use crate::error::RestError;
 
     fn said(body: &str) -> String {
@@ -307,6 +247,7 @@ mod tests {
             (map["a"].as_deref(), map["b"].as_deref(), &map["c"]),
             (Some("7"), Some("true"), &None)
         );
-        assert!(parse(b"\xef\xbb\xbf null ").unwrap().is_none());
+        let null = parse(b"\xef\xbb\xbf null ", MAP, |_, _| Ok(()));
+        assert!(null.unwrap().is_none());
     }
 }

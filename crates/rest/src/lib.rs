@@ -16,6 +16,7 @@ mod error;
 mod forward;
 mod jaas_file;
 mod json_body;
+mod json_text;
 mod leader;
 mod location;
 mod loggers;

@@ -11,7 +11,13 @@ pub(crate) fn segments(raw: &str) -> Result<Vec<String>, BadPath> {
     if inner.is_empty() {
         return Ok(Vec::new());
     }
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let inner = match inner.rsplit_once('/') {
+        // What is cut off a last segment that has no name leaves a trailing slash.
+        Some((before, "")) => before,
+        Some((before, last)) if last.starts_with(';') => before,
+        None if inner.starts_with(';') => return Ok(Vec::new()),
+        _ => inner,
+    };
     inner.split('/').map(segment).collect()
 }
 
@@ -22,6 +28,10 @@ fn segment(raw: &str) -> Result<String, BadPath> {
             true => "Ambiguous URI empty segment",
             false => "Ambiguous URI path parameter",
         }));
+    }
+    // None of these may stand in a path as it is (RFC 3986).
+    if plain.contains(['|', '^', '{', '}', '\\', '"', '[', ']', '<', '>', '`']) {
+        return Err(BadPath("Illegal Path Character"));
     }
     if !plain.contains('%') {
         return Ok(plain.to_owned());
@@ -50,7 +60,7 @@ fn segment(raw: &str) -> Result<String, BadPath> {
     if bytes == b"." || bytes == b".." {
         return Err(BadPath("Ambiguous URI path segment"));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8(bytes).map_err(|_| BadPath("Bad URI encoding"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use milena_registry::Registry;
 use milena_rest_model::RawProps;
 
 use crate::{
-    enrich::{full_name, misfit, wrong_class},
+    enrich::{Misfit, full_name, misfit, wrong_class},
     framework::{FrameworkView, Shown},
     outcome::{Block, Outcome},
 };
@@ -45,7 +45,7 @@ fn classes(registry: &Registry, usage: &str) -> Vec<String> {
 }
 
 /// How often a class counts in lists of versions: once as converter, once as header converter.
-fn versions<'a>(registry: &Registry, class: &str, version: &'a str) -> Vec<&'a str> {
+pub(crate) fn versions<'a>(registry: &Registry, class: &str, version: &'a str) -> Vec<&'a str> {
     let both = registry.converter(class).is_ok() && registry.header_converter(class).is_ok();
     vec![version; 1 + usize::from(both)]
 }
@@ -110,16 +110,13 @@ pub(crate) fn check_classes(registry: &Registry, config: &RawProps, outcome: &mu
         outcome.report(&key).value = ConfigValue::Class(class.clone());
         let version_key = format!("{key}.plugin.version");
         let asked = config.get(&version_key).and_then(Option::as_deref);
-        if let Some(text) = misfit(&class, &version, asked) {
+        if let Some(misfit) = misfit(&version, asked) {
+            let text = misfit.text(&class, &versions(registry, &class, &version));
             // A range that cannot be read is an error of the version alone.
-            if text.starts_with("Plugin ") {
-                let listed = versions(registry, &class, &version).join(", ");
-                let text = text.replace(&format!("[{version}]"), &format!("[{listed}]"));
+            if matches!(misfit, Misfit::Absent(_)) {
                 outcome.error(&key, text.clone());
-                outcome.error(&version_key, text);
-            } else {
-                outcome.error(&version_key, text);
             }
+            outcome.error(&version_key, text);
         }
     }
 }

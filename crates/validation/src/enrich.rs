@@ -6,7 +6,10 @@ use milena_config::{
 use milena_registry::Registry;
 use milena_rest_model::RawProps;
 
-use crate::{outcome::Outcome, version::VersionRange};
+use crate::{
+    outcome::Outcome,
+    version::{RangeError, VersionRange},
+};
 
 /// Transforms or predicates.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,9 +155,16 @@ impl Enriched {
                 .form(&group, 1, Width::Long, &format!("{} version for {name}", chain.kind())),
         );
         let asked = config.get(&version_key).and_then(Option::as_deref);
-        let misfit = found
-            .as_ref()
-            .and_then(|(class, version, _)| misfit(class, version, asked));
+        let misfit = match &found {
+            Some((class, version, _)) => {
+                misfit(version, asked).map(|misfit| misfit.text(class, &[version]))
+            }
+            // A range is read even when there is nothing to choose from.
+            None => asked
+                .filter(|_| given.is_some())
+                .and_then(|asked| VersionRange::parse(asked).err())
+                .map(|error| error.to_string()),
+        };
         let negated = config.contains_key(&format!("{prefix}negate"))
             && !config.contains_key(&format!("{prefix}predicate"));
         if let Some(given) = given {
@@ -220,12 +230,30 @@ fn with_predicate(chain: Chain, own: ConfigDef) -> ConfigDef {
 }
 
 /// Why a version that was asked for will not do.
-pub(crate) fn misfit(class: &str, version: &str, asked: Option<&str>) -> Option<String> {
+pub(crate) enum Misfit {
+    /// It is no range.
+    NoRange(RangeError),
+    /// The plugin is not there in this range.
+    Absent(VersionRange),
+}
+
+impl Misfit {
+    /// In Java's words; `available` are the versions that it lists.
+    pub(crate) fn text(&self, class: &str, available: &[&str]) -> String {
+        match self {
+            Self::NoRange(error) => error.to_string(),
+            Self::Absent(range) => range.not_found(class, available),
+        }
+    }
+}
+
+/// Whether the one version that is there will do.
+pub(crate) fn misfit(version: &str, asked: Option<&str>) -> Option<Misfit> {
     match VersionRange::parse(asked?) {
         Ok(None) => None,
         Ok(Some(range)) if range.contains(version) => None,
-        Ok(Some(range)) => Some(range.not_found(class, &[version])),
-        Err(error) => Some(error.to_string()),
+        Ok(Some(range)) => Some(Misfit::Absent(range)),
+        Err(error) => Some(Misfit::NoRange(error)),
     }
 }
 

@@ -12,6 +12,7 @@ mod enrich;
 mod exactly_once;
 mod framework;
 mod info;
+mod maven;
 mod outcome;
 mod overrides;
 mod plugin_list;

@@ -5,7 +5,8 @@ use milena_registry::Registry;
 use milena_rest_model::{ConfigKeyInfo, HerderError, PluginInfo};
 
 use crate::{
-    enrich::misfit,
+    converters::versions,
+    enrich::{Misfit, misfit},
     framework::{FrameworkView, Shown, sink_def, source_def},
     info::key_info,
 };
@@ -63,19 +64,27 @@ pub(crate) fn plugin_config(
     version: Option<&str>,
 ) -> Result<Vec<ConfigKeyInfo>, HerderError> {
     let (class, own_version, def) = find(registry, name)?;
-    if let Some(text) = misfit(&class, &own_version, version) {
-        // A class that is converter and header converter is counted twice.
-        let twice = registry.converter(&class).is_ok() && registry.header_converter(&class).is_ok();
-        let text = match twice {
-            true => text.replace(
-                &format!("[{own_version}]"),
-                &format!("[{own_version}, {own_version}]"),
-            ),
-            false => text,
-        };
-        return Err(HerderError::BadRequest(text));
+    if let Some(misfit) = misfit(&own_version, version) {
+        return Err(HerderError::BadRequest(match misfit {
+            Misfit::NoRange(_) => {
+                format!("Invalid version specification: {}", version.unwrap_or_default())
+            }
+            absent @ Misfit::Absent(_) => {
+                absent.text(&class, &versions(registry, &class, &own_version))
+            }
+        }));
     }
     Ok(def.keys().map(|key| key_info(key, "")).collect())
+}
+
+/// Classes of Java's that are plugins without keys: override policies and the one REST extension.
+fn has_no_keys(name: &str) -> bool {
+    const POLICIES: &str = "org.apache.kafka.connect.connector.policy.";
+    const EXTENSION: &str = "BasicAuthSecurityRestExtension";
+    let policy = name.strip_prefix(POLICIES).unwrap_or(name);
+    let policy = policy.strip_suffix("ConnectorClientConfigOverridePolicy").unwrap_or(policy);
+    matches!(policy, "All" | "Allowlist" | "None" | "Principal")
+        || name.strip_prefix("org.apache.kafka.connect.rest.basic.auth.extension.").unwrap_or(name) == EXTENSION
 }
 
 fn find(registry: &Registry, name: &str) -> Result<(String, String, ConfigDef), HerderError> {
@@ -115,7 +124,7 @@ fn find(registry: &Registry, name: &str) -> Result<(String, String, ConfigDef), 
     if let Ok(plugin) = registry.predicate(name) {
         return named(plugin.class(), plugin.version(), plugin.config_def());
     }
-    if registry.provider(name).is_ok() || registry.policy(name).is_ok() {
+    if registry.provider(name).is_ok() || registry.policy(name).is_ok() || has_no_keys(name) {
         return Err(HerderError::BadRequest(format!(
             "Invalid plugin class {name}. Valid types are sink, source, converter, header_converter, transformation, predicate."
         )));

@@ -12,7 +12,7 @@ use milena_rest_model::{
 
 use crate::{
     converters,
-    enrich::{Chain, Enriched, misfit},
+    enrich::{Chain, Enriched, Misfit, misfit},
     exactly_once,
     framework::{FrameworkView, Shown, common_def, sink_def, source_def},
     outcome::Outcome,
@@ -117,7 +117,11 @@ impl ConnectorValidator {
         };
         let mut outcome = Outcome::default();
         let lookup = |name: &str| config.get(name).map(Option::as_deref);
-        if let Some(text) = misfit(plugin.class(), plugin.version(), asked) {
+        if let Some(misfit) = misfit(plugin.version(), asked) {
+            let text = misfit.text(plugin.class(), &[plugin.version()]);
+            if matches!(misfit, Misfit::NoRange(_)) {
+                return Err(HerderError::BadRequest(text));
+            }
             for version in &mut view.converter_versions {
                 version.visible = false;
             }

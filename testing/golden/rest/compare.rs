@@ -102,6 +102,10 @@ pub(crate) fn same_message(ours: &Value, expected: &Value) -> bool {
             "BadRequestException: org.apache.kafka.connect.errors.ConnectException: ",
             "BadRequestException: ",
         );
+        let text = text.replace(
+            "org.apache.kafka.connect.errors.ConnectException: Failed to find",
+            "Failed to find",
+        );
         text.split("available connectors are:")
             .next()
             .unwrap_or_default()

@@ -157,9 +157,17 @@ for more in [{"transforms": "x,x"}, {"transforms": "x"}, {"transforms": "x,"}, {
              {"predicates": "p,q", "predicates.p.type": "RecordIsTombstone", "predicates.q.type": "HasHeaderKey", "predicates.q.name": ""}]:
     validate({**sink(), **more})
 
-answers = []
-target = urllib.parse.urlsplit(sys.argv[1])
-for method, path, body, headers in calls:
+
+def forget_sentences(shown):
+    """Sentences that explain a key are each project's own."""
+    for config in shown.get("configs", []) if isinstance(shown, dict) else shown if isinstance(shown, list) else []:
+        definition = config.get("definition", config) if isinstance(config, dict) else None
+        if isinstance(definition, dict):
+            definition.pop("documentation", None)
+
+
+def send(url, method, path, body, headers):
+    target = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(target.hostname, target.port, timeout=100)
     connection.putrequest(method, path, skip_accept_encoding=True)
     data = None if body is None else body.encode()
@@ -172,13 +180,13 @@ for method, path, body, headers in calls:
     text = response.read().decode("utf-8", "replace")
     try:
         shown = json.loads(text)
-        # Sentences that explain a key are each project's own.
-        for config in shown.get("configs", []) if isinstance(shown, dict) else shown if isinstance(shown, list) else []:
-            definition = config.get("definition", config) if isinstance(config, dict) else None
-            if isinstance(definition, dict):
-                definition.pop("documentation", None)
+        forget_sentences(shown)
     except ValueError:
         shown = text
-    answers.append({"method": method, "path": path, "headers": headers, "body": body, "status": response.status,
-                    "content_type": response.getheader("Content-Type"), "allow": response.getheader("Allow"), "answer": shown})
-print("[\n" + ",\n".join(json.dumps(answer, ensure_ascii=False) for answer in answers) + "\n]")
+    return {"method": method, "path": path, "headers": headers, "body": body, "status": response.status,
+            "content_type": response.getheader("Content-Type"), "allow": response.getheader("Allow"), "answer": shown}
+
+
+if __name__ == "__main__":
+    answers = [send(sys.argv[1], *one) for one in calls]
+    print("[\n" + ",\n".join(json.dumps(answer, ensure_ascii=False) for answer in answers) + "\n]")

@@ -38,17 +38,19 @@ pub(crate) async fn handle(call: Call) -> Answer {
 }
 
 fn parse(body: &[u8]) -> Result<Option<ConnectorOffsets>, RestError> {
-    let Some(value) = json_body::parse(body)? else {
-        return Err(json_body::missing(
-            &format!("{OFFSETS}.offsets()"),
-            "offsets",
-        ));
-    };
-    let Value::Object(fields) = &value else {
-        return Err(json_body::mismatch(OFFSETS, &value, ""));
+    let bound = json_body::parse(body, OFFSETS, bind)?;
+    bound.ok_or_else(|| json_body::missing(&format!("{OFFSETS}.offsets()"), "offsets"))
+}
+
+fn bind(value: &Value, whole: bool) -> Result<Option<ConnectorOffsets>, RestError> {
+    let Value::Object(fields) = value else {
+        return Err(json_body::mismatch(OFFSETS, value, ""));
     };
     let mut offsets = None;
     for (field, value) in fields {
+        if field != "offsets" && !whole {
+            continue;
+        }
         if field != "offsets" {
             return Err(json_body::unknown_field(
                 OFFSETS,
@@ -68,7 +70,7 @@ fn parse(body: &[u8]) -> Result<Option<ConnectorOffsets>, RestError> {
             }
             other => {
                 let class = format!("java.util.ArrayList<{OFFSET}>");
-                return Err(json_body::mismatch(&class, other, &at));
+                return Err(json_body::mismatch_of_list(&class, other, &at));
             }
         };
     }

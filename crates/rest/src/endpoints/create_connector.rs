@@ -46,29 +46,12 @@ pub(crate) async fn handle(call: Call) -> Answer {
 }
 
 fn parse(body: &[u8]) -> Result<CreateRequest, RestError> {
-    let Some(value) = json_body::parse(body)? else {
+    let Some((name, config, initial_state)) = json_body::parse(body, CREATE_REQUEST, bind)? else {
         return Err(json_body::missing(
             &format!("{CREATE_REQUEST}.name()"),
             "createRequest",
         ));
     };
-    let Value::Object(fields) = &value else {
-        return Err(json_body::mismatch(CREATE_REQUEST, &value, ""));
-    };
-    let (mut name, mut config, mut initial_state) = (None, None, None);
-    for (field, value) in fields {
-        let at = format!("{CREATE_REQUEST}[\"{field}\"]");
-        match field.as_str() {
-            "name" => name = json_body::text(value, &at)?,
-            "config" if value.is_null() => config = None,
-            "config" => config = Some(json_body::string_map(value, &at)?),
-            "initial_state" => initial_state = state(value, &at)?,
-            other => {
-                let known = "3 known properties: \"config\", \"name\", \"initial_state\"";
-                return Err(json_body::unknown_field(CREATE_REQUEST, other, known, ""));
-            }
-        }
-    }
     let Some(config) = config else {
         return Err(json_body::missing(
             "java.util.Map.get(Object)",
@@ -80,6 +63,32 @@ fn parse(body: &[u8]) -> Result<CreateRequest, RestError> {
         config,
         initial_state,
     })
+}
+
+type Fields = (Option<String>, Option<RawProps>, Option<InitialState>);
+
+fn bind(value: &Value, whole: bool) -> Result<Fields, RestError> {
+    let Value::Object(fields) = value else {
+        return Err(json_body::mismatch(CREATE_REQUEST, value, ""));
+    };
+    let (mut name, mut config, mut initial_state) = (None, None, None);
+    let mut unknown = None;
+    for (field, value) in fields {
+        let at = format!("{CREATE_REQUEST}[\"{field}\"]");
+        match field.as_str() {
+            "name" => name = json_body::text(value, &at)?,
+            "config" if value.is_null() => config = None,
+            "config" => config = Some(json_body::string_map(value, &at)?),
+            "initial_state" => initial_state = state(value, &at)?,
+            other => unknown = unknown.or(Some(other)),
+        }
+    }
+    // Java looks at them when the object has ended.
+    if let Some(unknown) = unknown.filter(|_| whole) {
+        let known = "3 known properties: \"config\", \"name\", \"initial_state\"";
+        return Err(json_body::unknown_field(CREATE_REQUEST, unknown, known, ""));
+    }
+    Ok((name, config, initial_state))
 }
 
 fn state(value: &Value, at: &str) -> Result<Option<InitialState>, RestError> {

@@ -11,8 +11,9 @@ use crate::{
 
 pub(crate) async fn handle(call: Call) -> Answer {
     let name = call.name();
-    let patch = match json_body::parse(&call.body)? {
-        Some(value) => json_body::string_map(&value, "")?,
+    let bind = |value: &_, _| json_body::string_map(value, "");
+    let patch = match json_body::parse(&call.body, json_body::MAP, bind)? {
+        Some(patch) => patch,
         // Java finds the connector first, then stumbles over the missing patch.
         None => {
             call.herder_says(call.herder().connector_info(name)).await?;

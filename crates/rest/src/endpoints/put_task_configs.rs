@@ -8,7 +8,9 @@ use crate::{
     call::{Answer, Call},
     error::RestError,
     forward::{self, Forward},
-    json_body, location,
+    json_body,
+    json_text::{self, Read},
+    location,
     reply::Reply,
     signature,
 };
@@ -38,19 +40,22 @@ fn parse(body: &[u8]) -> Result<Vec<RawProps>, RestError> {
              (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1]",
         ));
     }
-    match json_body::parse(body)? {
-        None => Ok(Vec::new()),
-        Some(Value::Array(items)) => {
-            let maps = items.iter().enumerate();
-            maps.map(|(index, item)| {
-                json_body::string_map(item, &format!("java.util.ArrayList[{index}]"))
-            })
-            .collect()
-        }
-        Some(other) => Err(json_body::mismatch(
+    // Whatever stands behind the list is not looked at.
+    let value = match json_text::read(body) {
+        Read::Cut(_, fault) => return Err(fault),
+        Read::Blank | Read::Whole(Value::Null, _) => return Ok(Vec::new()),
+        Read::Whole(value, _) => value,
+    };
+    let Value::Array(items) = value else {
+        return Err(json_body::mismatch(
             "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>",
-            &other,
+            &value,
             "",
-        )),
-    }
+        ));
+    };
+    let maps = items.iter().enumerate();
+    maps.map(|(index, item)| {
+        json_body::string_map(item, &format!("java.util.ArrayList[{index}]"))
+    })
+    .collect()
 }

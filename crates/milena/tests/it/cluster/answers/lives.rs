@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     compare::same_message,
+    odd,
     roles::{golden, like_the_recorded, recording},
     wire::{Answer, send},
 };
@@ -23,7 +24,7 @@ use crate::{
 
 /// What a step waits for before it is taken.
 #[derive(Debug)]
-enum First {
+pub(super) enum First {
     Nothing,
     /// This connector is shown with this state and these states of its tasks.
     State(&'static str, &'static str, &'static [&'static str]),
@@ -31,6 +32,10 @@ enum First {
     Offsets(&'static str, Value),
     /// It has used a topic.
     Topic(&'static str),
+    /// This path is answered with 200.
+    Known(String),
+    /// This path is answered with 404.
+    Unknown(String),
 }
 
 struct Step {
@@ -42,10 +47,10 @@ struct Step {
 
 /// A list of steps in the making.
 #[derive(Default)]
-struct Steps(Vec<Step>);
+pub(super) struct Steps(Vec<Step>);
 
 impl Steps {
-    fn when(&mut self, first: First, method: &'static str, path: &str, body: Option<Value>) {
+    pub(super) fn when(&mut self, first: First, method: &'static str, path: &str, body: Option<Value>) {
         let path = path.to_owned();
         self.0.push(Step {
             first,
@@ -55,11 +60,11 @@ impl Steps {
         });
     }
 
-    fn call(&mut self, method: &'static str, path: &str, body: Option<Value>) {
+    pub(super) fn call(&mut self, method: &'static str, path: &str, body: Option<Value>) {
         self.when(First::Nothing, method, path, body);
     }
 
-    fn get(&mut self, path: &str) {
+    pub(super) fn get(&mut self, path: &str) {
         self.call("GET", path, None);
     }
 
@@ -69,7 +74,7 @@ impl Steps {
         self.when(first, "GET", &format!("/connectors/{name}/status"), None);
     }
 
-    fn offsets(&mut self, name: &'static str, offsets: Value) {
+    pub(super) fn offsets(&mut self, name: &'static str, offsets: Value) {
         let first = First::Offsets(name, offsets);
         self.when(first, "GET", &format!("/connectors/{name}/offsets"), None);
     }
@@ -270,6 +275,7 @@ fn steps(role: &str) -> Vec<Step> {
         "/connectors",
         Some(json!({"name": "n", "config": {"connector.class": "Nope"}})),
     );
+    odd::add(&mut s);
     // The end.
     for name in ["src", "st", "pa", "snk", "bad", "src"] {
         s.call("DELETE", &format!("/connectors/{name}"), None);
@@ -334,6 +340,8 @@ impl Life<'_> {
                 let topics = get(&format!("/connectors/{name}/topics"));
                 topics[name]["topics"] != json!([])
             }
+            First::Known(path) => self.get(path).0 == 200,
+            First::Unknown(path) => self.get(path).0 == 404,
         }
     }
 

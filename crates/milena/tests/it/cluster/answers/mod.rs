@@ -7,6 +7,7 @@
 #[path = "../../../../../../testing/golden/rest/compare.rs"]
 mod compare;
 mod lives;
+mod odd;
 mod roles;
 mod traps;
 mod wire;
