@@ -15,7 +15,7 @@ use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
 use milena_runtime::worker::{DistributedWorker, StandaloneWorker, WorkerDeps, WorkerHandle};
 use milena_validation::{ConnectorValidator, WorkerView};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{basic_auth, exit::Exit, loggers, plugins, providers, signals::Signals};
 
@@ -24,6 +24,9 @@ pub(crate) struct RunningWorker {
     pub(crate) handle: WorkerHandle,
     rest: RestServer,
 }
+
+/// Where a standalone worker listens unless it is told otherwise.
+const LOOPBACK: &str = "http://127.0.0.1:8083";
 
 /// The configuration of a worker on an embedded broker.
 pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
@@ -93,12 +96,25 @@ pub(crate) async fn start_distributed(props: Props) -> Result<RunningWorker, Exi
     Ok(serve(handle, bound, port))
 }
 
+/// A standalone worker that was not told where to listen does so for this machine alone: its REST server asks nobody who
+/// they are. Java's listens on all interfaces.
+fn on_loopback(mut props: Props) -> Props {
+    if !props.contains_key("listeners") {
+        info!(
+            "only programs on this machine reach this worker, because listeners is not set; listeners=http://:8083 opens it \
+             to the network"
+        );
+        props.insert("listeners".to_owned(), LOOPBACK.to_owned());
+    }
+    props
+}
+
 /// Starts a worker in standalone mode with its connectors; resolves when they were created.
 pub(crate) async fn start_standalone(
     props: Props,
     connectors: Vec<Props>,
 ) -> Result<RunningWorker, Exit> {
-    let props = providers::resolved(props).await?;
+    let props = on_loopback(providers::resolved(props).await?);
     let config = StandaloneConfig::parse(&props).map_err(Exit::cannot_start)?;
     for name in &config.unknown {
         warn!(key = %name, "this setting is not one of the worker's own: it has an effect only where a Kafka client knows it");
@@ -214,5 +230,19 @@ impl RunningWorker {
     pub(crate) async fn stop(self) {
         self.handle.stop().await;
         self.rest.shutdown().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_config::Props;
+
+    use super::{LOOPBACK, on_loopback};
+
+    #[test]
+    fn a_standalone_worker_listens_on_loopback_unless_it_is_told_otherwise() {
+        assert_eq!(on_loopback(Props::new())["listeners"], LOOPBACK);
+        let told = Props::from([("listeners".to_owned(), "http://:8084".to_owned())]);
+        assert_eq!(on_loopback(told.clone()), told);
     }
 }

@@ -1,6 +1,10 @@
 //! From an HTTP request to an answer: path, method, media types, credentials, body, endpoint, in Jersey's order.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header, request::Parts};
@@ -9,7 +13,7 @@ use hyper::body::Incoming;
 
 use crate::{
     accept::{self, Accepted, Consumed},
-    browser,
+    access_log, browser,
     call::{Call, Shared},
     cors::{self, Cors},
     error::RestError,
@@ -39,11 +43,8 @@ pub(crate) async fn handle(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let began = Instant::now();
     let (parts, body) = request.into_parts();
-    let (line, method, headers) = (
-        log_line(&parts),
-        parts.method.clone(),
-        parts.headers.clone(),
-    );
+    let seen = access_log::Request::of(&parts, peer.ip());
+    let (method, headers) = (parts.method.clone(), parts.headers.clone());
     let (mut reply, decorated) = match path::segments(parts.uri.path()) {
         // The HTTP layer refuses these before anything of ours is asked; they carry no headers of ours.
         Err(BadPath(title)) => (bad_path(&method, title), false),
@@ -56,20 +57,19 @@ pub(crate) async fn handle(
         }
         cors::apply_rules(&surface.shared.settings.config.response_headers, &mut reply);
     }
-    let millis = began.elapsed().as_millis();
-    tracing::info!(
-        target: "milena_rest::access",
-        "{} - - \"{line}\" {} {} {millis}",
-        peer.ip(),
-        reply.status.as_u16(),
+    let bytes = if method == Method::HEAD {
+        0
+    } else {
         reply.body.len()
+    };
+    let line = seen.line(
+        reply.status.as_u16(),
+        bytes,
+        began.elapsed(),
+        SystemTime::now(),
     );
+    tracing::info!(target: "milena_rest::access", "{line}");
     Ok(reply.into_response())
-}
-
-/// The request's first line for the log: path without parameters, which might hold something private.
-fn log_line(parts: &Parts) -> String {
-    format!("{} {} {:?}", parts.method, parts.uri.path(), parts.version)
 }
 
 fn bad_path(method: &Method, title: &str) -> Reply {

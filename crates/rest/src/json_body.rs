@@ -95,7 +95,10 @@ pub(crate) fn mismatch(class: &str, value: &Value, at: &str) -> RestError {
 
 /// As [`mismatch`], for lists, which texts are not tried on.
 pub(crate) fn mismatch_of_list(class: &str, value: &Value, at: &str) -> RestError {
-    let text = format!("Cannot deserialize value of type `{class}` from {}", token(value));
+    let text = format!(
+        "Cannot deserialize value of type `{class}` from {}",
+        token(value)
+    );
     chained(&text, at)
 }
 

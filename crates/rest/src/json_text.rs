@@ -215,7 +215,11 @@ impl Reader<'_> {
         };
         if byte == close {
             self.at += 1;
-            self.token = if close == b'}' { "END_OBJECT" } else { "END_ARRAY" };
+            self.token = if close == b'}' {
+                "END_OBJECT"
+            } else {
+                "END_ARRAY"
+            };
             return Ok(self.open.pop().map(|(open, _)| open.closed()));
         }
         if matches!(byte, b'}' | b']') {
@@ -260,7 +264,10 @@ impl Reader<'_> {
         match rest.chars().next() {
             Some(c) if byte >= 0x80 => {
                 self.at += c.len_utf8() - 1;
-                self.here(&format!("Unexpected character ('{c}' (code {})){what}", u32::from(c)))
+                self.here(&format!(
+                    "Unexpected character ('{c}' (code {})){what}",
+                    u32::from(c)
+                ))
             }
             _ => self.unexpected(byte, what),
         }
@@ -475,7 +482,9 @@ impl Reader<'_> {
             }
             byte => {
                 let c = char::from(byte);
-                return Err(self.here(&format!("Unrecognized character escape '{c}' (code {byte})")));
+                return Err(self.here(&format!(
+                    "Unrecognized character escape '{c}' (code {byte})"
+                )));
             }
         };
         self.at += 1;

@@ -5,6 +5,7 @@
 //! `milena-rest-model`. Every input is bounded: connections, headers, bodies, time.
 
 mod accept;
+mod access_log;
 mod auth;
 mod browser;
 mod call;

@@ -7,6 +7,7 @@
 
 mod client_fate;
 mod client_settings;
+mod confine;
 mod converters;
 mod enrich;
 mod exactly_once;

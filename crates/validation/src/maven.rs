@@ -186,7 +186,10 @@ impl Item {
             (Self::Word(a) | Self::Pair(a, _), None) => place(a).cmp(&place("")),
             (Self::List(a), None) => {
                 let ordered = a.iter().map(|item| item.cmp_to(None));
-                ordered.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+                ordered
+                    .into_iter()
+                    .find(|order| order.is_ne())
+                    .unwrap_or(Ordering::Equal)
             }
             (Self::Number(a), Some(Self::Number(b))) => by_value(a, b),
             (Self::Number(_), Some(_)) => Ordering::Greater,
@@ -207,7 +210,10 @@ impl Item {
                     (None, Some(item)) => item.cmp_to(None).reverse(),
                     (Some(item), other) => item.cmp_to(other),
                 });
-                order.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+                order
+                    .into_iter()
+                    .find(|order| order.is_ne())
+                    .unwrap_or(Ordering::Equal)
             }
         }
     }
@@ -241,6 +247,11 @@ mod tests {
             }
         }
         assert!(rows.len() > 50);
-        assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "{} wrong\n{}",
+            wrong.len(),
+            wrong.join("\n")
+        );
     }
 }

@@ -67,7 +67,10 @@ pub(crate) fn plugin_config(
     if let Some(misfit) = misfit(&own_version, version) {
         return Err(HerderError::BadRequest(match misfit {
             Misfit::NoRange(_) => {
-                format!("Invalid version specification: {}", version.unwrap_or_default())
+                format!(
+                    "Invalid version specification: {}",
+                    version.unwrap_or_default()
+                )
             }
             absent @ Misfit::Absent(_) => {
                 absent.text(&class, &versions(registry, &class, &own_version))
@@ -82,9 +85,14 @@ fn has_no_keys(name: &str) -> bool {
     const POLICIES: &str = "org.apache.kafka.connect.connector.policy.";
     const EXTENSION: &str = "BasicAuthSecurityRestExtension";
     let policy = name.strip_prefix(POLICIES).unwrap_or(name);
-    let policy = policy.strip_suffix("ConnectorClientConfigOverridePolicy").unwrap_or(policy);
+    let policy = policy
+        .strip_suffix("ConnectorClientConfigOverridePolicy")
+        .unwrap_or(policy);
     matches!(policy, "All" | "Allowlist" | "None" | "Principal")
-        || name.strip_prefix("org.apache.kafka.connect.rest.basic.auth.extension.").unwrap_or(name) == EXTENSION
+        || name
+            .strip_prefix("org.apache.kafka.connect.rest.basic.auth.extension.")
+            .unwrap_or(name)
+            == EXTENSION
 }
 
 fn find(registry: &Registry, name: &str) -> Result<(String, String, ConfigDef), HerderError> {

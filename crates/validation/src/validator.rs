@@ -11,6 +11,7 @@ use milena_rest_model::{
 };
 
 use crate::{
+    confine::Bounds,
     converters,
     enrich::{Chain, Enriched, Misfit, misfit},
     exactly_once,
@@ -75,6 +76,7 @@ pub struct ConnectorValidator {
     worker: WorkerView,
     policy: Arc<dyn OverridePolicy>,
     providers: Providers,
+    bounds: Bounds,
 }
 
 impl ConnectorValidator {
@@ -85,11 +87,13 @@ impl ConnectorValidator {
     pub fn new(registry: Arc<Registry>, worker: WorkerView) -> Result<Self, ConnectError> {
         let policy = policy_of(&worker.override_policy, &registry, &worker.originals)?;
         let providers = Providers::new(&worker.providers, &registry)?;
+        let bounds = Bounds::of(&worker.originals)?;
         Ok(Self {
             registry,
             worker,
             policy,
             providers,
+            bounds,
         })
     }
 
@@ -172,6 +176,9 @@ impl ConnectorValidator {
             &mut outcome,
         )
         .await;
+        for (name, text) in self.bounds.check(plugin.class(), &props) {
+            outcome.error(name, text);
+        }
         let uses = Uses {
             is_source: plugin.is_source(),
             exactly_once: self.worker.exactly_once,

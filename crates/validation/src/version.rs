@@ -91,7 +91,10 @@ fn sets(text: &str) -> Result<Vec<Set>, RangeError> {
         };
         let set = Set::parse(set)?;
         if let Some(before) = sets.last().and_then(|set| set.high.as_deref())
-            && set.low.as_deref().is_none_or(|low| compare(low, before).is_lt())
+            && set
+                .low
+                .as_deref()
+                .is_none_or(|low| compare(low, before).is_lt())
         {
             return Err(RangeError::Overlap(text.to_owned()));
         }
@@ -121,7 +124,11 @@ impl Set {
                 with_high,
             });
         };
-        let bound = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+        let bound = |text: &str| {
+            Some(text.trim())
+                .filter(|text| !text.is_empty())
+                .map(ToOwned::to_owned)
+        };
         let (low, high) = (bound(low), bound(high));
         if let (Some(low), Some(high)) = (&low, &high) {
             let order = compare(high, low);
@@ -184,7 +191,10 @@ mod tests {
             ("[5,4]", "Range defies version ordering: [5,4]"),
             ("(4)", "Single version must be surrounded by []: (4)"),
             ("[5],[4]", "Ranges overlap: [5],[4]"),
-            ("1]", "Only fully-qualified sets allowed in multiple set scenario: [1]]"),
+            (
+                "1]",
+                "Only fully-qualified sets allowed in multiple set scenario: [1]]",
+            ),
         ] {
             let error = VersionRange::parse(range).unwrap_err();
             assert_eq!(error.to_string(), words);

@@ -54,8 +54,6 @@ fn parse(body: &[u8]) -> Result<Vec<RawProps>, RestError> {
         ));
     };
     let maps = items.iter().enumerate();
-    maps.map(|(index, item)| {
-        json_body::string_map(item, &format!("java.util.ArrayList[{index}]"))
-    })
-    .collect()
+    maps.map(|(index, item)| json_body::string_map(item, &format!("java.util.ArrayList[{index}]")))
+        .collect()
 }

@@ -50,7 +50,13 @@ struct Step {
 pub(super) struct Steps(Vec<Step>);
 
 impl Steps {
-    pub(super) fn when(&mut self, first: First, method: &'static str, path: &str, body: Option<Value>) {
+    pub(super) fn when(
+        &mut self,
+        first: First,
+        method: &'static str,
+        path: &str,
+        body: Option<Value>,
+    ) {
         let path = path.to_owned();
         self.0.push(Step {
             first,

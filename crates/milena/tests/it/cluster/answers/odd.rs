@@ -65,8 +65,6 @@ fn names(s: &mut Steps) {
     let config = json!({"connector.class": "FileStreamSource", "topic": "t"});
     for (name, path) in [
         ("é b", "%C3%A9%20b"),
-        ("a+b;c", "a+b%3Bc"),
-        ("x?y#z", "x%3Fy%23z"),
         ("日本", "%E6%97%A5%E6%9C%AC"),
         (" padded ", "padded"),
         ("a:b@c!$&'()*,=~", "a:b@c!$&'()*,=~"),
@@ -82,7 +80,8 @@ fn names(s: &mut Steps) {
 }
 
 fn configurations(s: &mut Steps) {
-    let base = json!({"connector.class": "FileStreamSource", "file": "DIR/odd.txt", "topic": "odd"});
+    let base =
+        json!({"connector.class": "FileStreamSource", "file": "DIR/odd.txt", "topic": "odd"});
     let with = |more: Value| {
         let mut config = base.clone();
         config
@@ -92,7 +91,12 @@ fn configurations(s: &mut Steps) {
         Some(config)
     };
     s.call("POST", "/connectors", stopped("odd", &base));
-    s.when(First::Known("/connectors/odd".to_owned()), "GET", "/connectors/odd", None);
+    s.when(
+        First::Known("/connectors/odd".to_owned()),
+        "GET",
+        "/connectors/odd",
+        None,
+    );
     let huge: serde_json::Map<String, Value> = (0..300)
         .map(|n| (format!("key.{n:03}"), json!("v".repeat(n))))
         .collect();
@@ -140,7 +144,12 @@ fn configurations(s: &mut Steps) {
     ] {
         s.call("PATCH", "/connectors/odd/config", Some(patch));
     }
-    for query in ["?includeTasks=maybe", "?onlyFailed=1", "?includeTasks=true&onlyFailed=", "?includeTasks=TRUE"] {
+    for query in [
+        "?includeTasks=maybe",
+        "?onlyFailed=1",
+        "?includeTasks=true&onlyFailed=",
+        "?includeTasks=TRUE",
+    ] {
         s.call("POST", &format!("/connectors/odd/restart{query}"), None);
     }
 }
@@ -193,7 +202,8 @@ fn offsets_of_a_source(s: &mut Steps) {
 }
 
 fn offsets_of_a_sink(s: &mut Steps) {
-    let sink = json!({"connector.class": "FileStreamSink", "topics": "lines", "file": "DIR/odd.out"});
+    let sink =
+        json!({"connector.class": "FileStreamSink", "topics": "lines", "file": "DIR/odd.out"});
     s.call("POST", "/connectors", stopped("oddsink", &sink));
     let known = First::Known("/connectors/oddsink".to_owned());
     s.when(known, "GET", "/connectors/oddsink", None);

@@ -198,6 +198,45 @@ fn t9_loggers_are_a_map_of_maps() {
     assert_eq!(set.status, 204, "{}", set.body);
 }
 
+/// What scripts find requests by: a line as Jetty writes it, for the admin listener too.
+#[test]
+fn every_request_leaves_a_line_in_the_access_log() {
+    let worker = Alone::start(&[("admin.listeners", "http://127.0.0.1:0")]);
+    worker.get("/connectors?expand=status");
+    let log = worker.worker.log();
+    let listens = log
+        .lines()
+        .filter(|line| line.contains("the REST server listens"));
+    let admin = listens
+        .last()
+        .and_then(|line| line.split("address=").nth(1))
+        .unwrap();
+    let admin = format!("http://{}", admin.split_whitespace().next().unwrap());
+    let agent = [("User-Agent", "curl/8")];
+    assert_eq!(
+        send(&admin, "GET", "/admin/loggers", &agent, None).status,
+        200
+    );
+    assert_eq!(worker.call("GET", "/admin/loggers", None).status, 404);
+    for (request, rest) in [
+        (
+            r#""GET /connectors HTTP/1.1" 200 2 "" """#,
+            "127.0.0.1 - - [",
+        ),
+        (r#""GET /admin/loggers HTTP/1.1" 200 "#, r#" "" "curl/8" "#),
+    ] {
+        until("the line is there", || {
+            let log = worker.worker.log();
+            let mut lines = log.lines();
+            lines.any(|line| {
+                line.contains("milena_rest::access")
+                    && line.contains(request)
+                    && line.contains(rest)
+            })
+        });
+    }
+}
+
 #[test]
 fn t10_health_is_on_the_rest_port() {
     let health = Alone::start(&[]).get("/health");
