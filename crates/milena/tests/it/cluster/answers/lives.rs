@@ -443,6 +443,12 @@ fn goldens_of_lives_are_recorded() {
     write("standalone", live("standalone", &cluster, worker.url()));
 }
 
+/// A standalone worker of Java's fails at nulls that a distributed one takes; a row of COMPATIBILITY.md.
+fn is_known_difference(java: &Value) -> bool {
+    let text = java["answer"]["message"].as_str().unwrap_or_default();
+    text.starts_with("Non-string value found in original settings for key")
+}
+
 fn same(ours: &Value, java: &Value) -> bool {
     let but_answer = |value: &Value| {
         let mut value = value.clone();
@@ -462,7 +468,7 @@ fn alike(role: &str, ours: &[Value]) {
     let differences: Vec<String> = ours
         .iter()
         .zip(&java)
-        .filter(|(ours, java)| !same(ours, java))
+        .filter(|(ours, java)| !is_known_difference(java) && !same(ours, java))
         .map(|(ours, java)| format!("ours {ours}\njava {java}\n"))
         .collect();
     assert!(

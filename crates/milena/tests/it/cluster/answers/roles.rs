@@ -78,10 +78,14 @@ impl Asked {
                 None => &mut self.calls,
             };
             let same = |call: &Value| parts.iter().all(|part| call[part] == own[part]);
-            match list.iter_mut().find(|call| same(call)) {
-                Some(call) => *call = own,
+            let asked: Vec<&mut Value> = list.iter_mut().filter(|call| same(call)).collect();
+            if asked.is_empty() {
                 // Calls of this role alone.
-                None => list.push(own),
+                list.push(own);
+                continue;
+            }
+            for call in asked {
+                call.clone_from(&own);
             }
         }
         self
