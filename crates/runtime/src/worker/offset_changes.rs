@@ -305,6 +305,9 @@ fn from_json(map: OffsetMap) -> Result<SourceMap, HerderError> {
             Json::String(text) => Value::String(text.into()),
             Json::Number(number) => match number.as_i64() {
                 Some(number) => Value::Int64(number),
+                None if !number.to_string().contains(['.', 'e', 'E']) => {
+                    return Err(nested("class java.math.BigInteger"));
+                }
                 None => Value::Float64(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::Array(_) => return Err(nested("ARRAY")),
