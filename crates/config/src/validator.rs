@@ -136,12 +136,14 @@ impl Validator {
             if items.is_empty() && !empty_allowed {
                 return refused("must not be empty. Valid values include: any non-empty value");
             }
-            let different: std::collections::BTreeSet<_> = items.iter().collect();
-            if different.len() < items.len() {
-                return refused("values must not be duplicated.");
-            }
-            if different.iter().any(|item| item.is_empty()) {
-                return refused("values must not be empty.");
+            let mut seen = std::collections::BTreeSet::new();
+            for item in items {
+                if item.is_empty() {
+                    return refused("values must not be empty.");
+                }
+                if !seen.insert(item) {
+                    return refused("values must not be duplicated.");
+                }
             }
             Ok(())
         })

@@ -1,6 +1,8 @@
 //! The keys that the framework gives every connector (`ConnectorConfig`, `SourceConnectorConfig`,
 //! `SinkConnectorConfig`; spec 11.1 to 11.3, oracle item 4).
 
+use std::collections::BTreeSet;
+
 use milena_config::{
     ConfigDef, ConfigError, ConfigKey,
     ConfigType::{self, Boolean, Class, Int, List, Long, Short, String as Str},
@@ -206,6 +208,21 @@ pub fn source_def(view: &FrameworkView) -> ConfigDef {
         )
 }
 
+/// A list without duplicates, of which Java tells before it tells of blanks here, and here alone.
+fn topics() -> Validator {
+    let different = Validator::new(|name, value| match value {
+        ConfigValue::List(items) if items.iter().collect::<BTreeSet<_>>().len() < items.len() => {
+            let text = format!("Configuration '{name}' values must not be duplicated.");
+            Err(ConfigError::new(text))
+        }
+        _ => Ok(()),
+    });
+    Validator::all(vec![
+        different,
+        Validator::list_without_duplicates(true, false),
+    ])
+}
+
 /// The framework's keys of a sink, with what is shown of the worker.
 #[must_use]
 pub fn sink_def(view: &FrameworkView) -> ConfigDef {
@@ -229,7 +246,7 @@ pub fn sink_def(view: &FrameworkView) -> ConfigDef {
                 "The topics to read, separated by commas.",
             )
             .default(ConfigValue::List(Vec::new()))
-            .validator(Validator::list_without_duplicates(true, false))
+            .validator(topics())
             .form(COMMON, 4, Width::Long, "Topics"),
         )
         .define(

@@ -204,11 +204,11 @@ fn every_request_leaves_a_line_in_the_access_log() {
     let worker = Alone::start(&[("admin.listeners", "http://127.0.0.1:0")]);
     worker.get("/connectors?expand=status");
     let log = worker.worker.log();
-    let listens = log
+    let mut listens = log
         .lines()
         .filter(|line| line.contains("the REST server listens"));
     let admin = listens
-        .last()
+        .next_back()
         .and_then(|line| line.split("address=").nth(1))
         .unwrap();
     let admin = format!("http://{}", admin.split_whitespace().next().unwrap());
