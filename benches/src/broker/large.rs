@@ -18,6 +18,7 @@ const EACH: i32 = 100;
 /// Records of a batch, and the bytes of one: 16 of them make a megabyte.
 const RECORDS: i32 = 62;
 const RECORD: usize = 1_000;
+/// Batches that are written to a partition before the next one's turn, at most.
 const BATCHES: usize = 16;
 
 /// Writes so many megabytes into so many partitions and starts a broker on them.
@@ -35,9 +36,11 @@ pub(crate) fn measure(binary: &Path, partitions: i32, megabytes: usize) -> Resul
     let begun = Instant::now();
     let mut written = 0_usize;
     let wanted = megabytes * 1_000_000;
+    // Little data is spread over all partitions too.
+    let share = wanted / (one.len() * usize::try_from(partitions)?);
     'all: for _ in 0.. {
         for partition in 0..partitions {
-            for _ in 0..BATCHES {
+            for _ in 0..share.clamp(1, BATCHES) {
                 let (topic, number) = of(partition);
                 client.write(&topic, number, &one)?;
                 written += one.len();
