@@ -72,6 +72,7 @@ impl Producer for NullProducer {
         (self.acks)(acks.collect());
         Ok(())
     }
+    fn stop_at_failure(&self) {}
     async fn flush(&self) -> Result<(), KafkaError> {
         Ok(())
     }

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    confluent::{ConfluentFetcher, ConfluentProducer},
+    confluent::{ConfluentFetcher, ConfluentProducer, Measured},
     ports::{
-        AckSink, Admin, ClientProps, Fetcher, GroupChannel, KafkaClients, KafkaError, Producer,
+        AckSink, Admin, ClientMetric, ClientProps, Fetcher, GroupChannel, KafkaClients, KafkaError,
+        Producer,
     },
     wire::{Cluster, WireAdmin, WireGroup},
 };
 
 /// Makes clients of Kafka clusters.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MilenaClients;
+#[derive(Default)]
+pub struct MilenaClients {
+    measured: Measured,
+}
 
 /// The clients of the program.
 #[must_use]
 pub fn clients() -> Arc<dyn KafkaClients> {
-    Arc::new(MilenaClients)
+    Arc::new(MilenaClients::default())
 }
 
 #[async_trait]
@@ -29,11 +32,15 @@ impl KafkaClients for MilenaClients {
         props: &ClientProps,
         acks: AckSink,
     ) -> Result<Box<dyn Producer>, KafkaError> {
-        Ok(Box::new(ConfluentProducer::new(props, acks)?))
+        Ok(Box::new(ConfluentProducer::new(
+            props,
+            acks,
+            &self.measured,
+        )?))
     }
 
     async fn fetcher(&self, props: &ClientProps) -> Result<Box<dyn Fetcher>, KafkaError> {
-        Ok(Box::new(ConfluentFetcher::new(props)?))
+        Ok(Box::new(ConfluentFetcher::new(props, &self.measured)?))
     }
 
     async fn group(
@@ -48,5 +55,9 @@ impl KafkaClients for MilenaClients {
     async fn admin(&self, props: &ClientProps) -> Result<Arc<dyn Admin>, KafkaError> {
         let cluster = Arc::new(Cluster::new(props)?);
         Ok(Arc::new(WireAdmin::new(cluster)))
+    }
+
+    fn metrics(&self) -> Vec<ClientMetric> {
+        self.measured.read()
     }
 }

@@ -14,7 +14,11 @@ use confluent_kafka::{
     consumer::{CloseOptions, Consumer as _, ConsumerConfig, ConsumerRecord, KafkaConsumer},
 };
 
-use super::{errors::port_error, props::library_props};
+use super::{
+    errors::port_error,
+    measured::{Alive, Measured},
+    props::library_props,
+};
 use crate::ports::{
     ClientProps, Fetcher, Header, InRecord, KafkaError, KafkaErrorKind, PartitionBatch, StartAt,
     TimestampType,
@@ -28,11 +32,13 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// A consumer of the library.
 pub(crate) struct ConfluentFetcher {
     consumer: KafkaConsumer<Bytes, Bytes>,
+    /// What is measured of it is shown as long as it lives.
+    _alive: Alive,
 }
 
 impl ConfluentFetcher {
     /// Makes a fetcher; nothing is read yet.
-    pub(crate) fn new(props: &ClientProps) -> Result<Self, KafkaError> {
+    pub(crate) fn new(props: &ClientProps, measured: &Measured) -> Result<Self, KafkaError> {
         let failed = |error: &Error| {
             let cause = error
                 .source()
@@ -58,7 +64,11 @@ impl ConfluentFetcher {
         let consumer =
             KafkaConsumer::new(config, BytesDeserializer::new(), BytesDeserializer::new())
                 .map_err(|error| failed(&error))?;
-        Ok(Self { consumer })
+        let alive = measured.add("kafka.consumer", consumer.metrics());
+        Ok(Self {
+            consumer,
+            _alive: alive,
+        })
     }
 }
 

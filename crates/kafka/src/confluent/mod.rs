@@ -5,8 +5,10 @@
 
 mod errors;
 mod fetcher;
+mod measured;
 mod producer;
 mod props;
 
 pub(crate) use fetcher::ConfluentFetcher;
+pub(crate) use measured::Measured;
 pub(crate) use producer::ConfluentProducer;

@@ -2,7 +2,10 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,11 @@ use confluent_kafka::{
 };
 use tokio::sync::Notify;
 
-use super::{errors::port_error, props::library_props};
+use super::{
+    errors::port_error,
+    measured::{Alive, Measured},
+    props::library_props,
+};
 use crate::ports::{
     Ack, AckSink, Acked, ClientProps, CommitError, KafkaError, KafkaErrorKind, OutRecord, Producer,
 };
@@ -44,6 +51,10 @@ impl Serializer<Bytes> for Raw {
 struct AckBuffer {
     acks: Mutex<Vec<Ack>>,
     arrived: Notify,
+    /// Held while acknowledgements are handed on: none is on its way when another hand finds the buffer empty.
+    handing: Mutex<()>,
+    /// A record failed since the producer was made.
+    failed: AtomicBool,
 }
 
 impl AckBuffer {
@@ -55,8 +66,12 @@ impl AckBuffer {
         }
     }
 
-    fn take(&self) -> Vec<Ack> {
-        std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner))
+    fn hand_on(&self, sink: &AckSink) {
+        let _handing = self.handing.lock().unwrap_or_else(PoisonError::into_inner);
+        let acks = std::mem::take(&mut *self.acks.lock().unwrap_or_else(PoisonError::into_inner));
+        if !acks.is_empty() {
+            sink(acks);
+        }
     }
 }
 
@@ -78,10 +93,14 @@ impl Callback for OnAck {
                 offset: -1,
             }),
         };
+        let failed = outcome.is_err();
         self.buffer.push(Ack {
             ticket: self.ticket,
             outcome,
         });
+        if failed {
+            self.buffer.failed.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -91,11 +110,18 @@ pub(crate) struct ConfluentProducer {
     buffer: Arc<AckBuffer>,
     sink: AckSink,
     forward: tokio::task::JoinHandle<()>,
+    stops_at_failure: AtomicBool,
+    /// What is measured of it is shown as long as it lives.
+    _alive: Alive,
 }
 
 impl ConfluentProducer {
     /// Makes a producer; nothing is sent yet.
-    pub(crate) fn new(props: &ClientProps, sink: AckSink) -> Result<Self, KafkaError> {
+    pub(crate) fn new(
+        props: &ClientProps,
+        sink: AckSink,
+        measured: &Measured,
+    ) -> Result<Self, KafkaError> {
         let failed = |error: &Error| {
             let cause = error
                 .source()
@@ -118,25 +144,22 @@ impl ConfluentProducer {
         let forward = tokio::spawn(async move {
             loop {
                 source.arrived.notified().await;
-                let acks = source.take();
-                if !acks.is_empty() {
-                    target(acks);
-                }
+                source.hand_on(&target);
             }
         });
+        let alive = measured.add("kafka.producer", producer.metrics());
         Ok(Self {
             producer,
             buffer,
             sink,
             forward,
+            stops_at_failure: AtomicBool::new(false),
+            _alive: alive,
         })
     }
 
     fn hand_on(&self) {
-        let acks = self.buffer.take();
-        if !acks.is_empty() {
-            (self.sink)(acks);
-        }
+        self.buffer.hand_on(&self.sink);
     }
 }
 
@@ -184,7 +207,14 @@ fn commit_error(error: &Error) -> CommitError {
 #[async_trait]
 impl Producer for ConfluentProducer {
     async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)> {
+        let stops = self.stops_at_failure.load(Ordering::Relaxed);
         for (index, record) in batch.into_iter().enumerate() {
+            // What the client refuses by itself (a record too large) has failed when its call returns.
+            if stops && self.buffer.failed.load(Ordering::Acquire) {
+                self.hand_on();
+                let text = "a record before this one was not written";
+                return Err((index, KafkaError::new(KafkaErrorKind::Fatal, text)));
+            }
             let callback = OnAck {
                 ticket: record.ticket,
                 buffer: Arc::clone(&self.buffer),
@@ -197,6 +227,10 @@ impl Producer for ConfluentProducer {
             sent.map_err(|error| (index, port_error(&error)))?;
         }
         Ok(())
+    }
+
+    fn stop_at_failure(&self) {
+        self.stops_at_failure.store(true, Ordering::Relaxed);
     }
 
     async fn flush(&self) -> Result<(), KafkaError> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{AckSink, Admin, Fetcher, GroupChannel, KafkaError, Producer};
+use super::{AckSink, Admin, ClientMetric, Fetcher, GroupChannel, KafkaError, Producer};
 
 /// Client properties under Java's names, already merged by precedence.
 pub type ClientProps = BTreeMap<String, String>;
@@ -29,4 +29,8 @@ pub trait KafkaClients: Send + Sync {
     ) -> Result<Arc<dyn GroupChannel>, KafkaError>;
     /// An admin client.
     async fn admin(&self, props: &ClientProps) -> Result<Arc<dyn Admin>, KafkaError>;
+    /// What the producers and fetchers that are alive measure of themselves, in the order of names.
+    fn metrics(&self) -> Vec<ClientMetric> {
+        Vec::new()
+    }
 }

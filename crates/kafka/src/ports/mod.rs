@@ -5,6 +5,7 @@ mod clients;
 mod error;
 mod fetcher;
 mod group;
+mod metrics;
 mod producer;
 
 pub use admin::{
@@ -18,4 +19,5 @@ pub use group::{
     GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, JoinRequest,
     JoinResponse, SyncRequest,
 };
+pub use metrics::{ClientMetric, ClientReading};
 pub use producer::{Ack, AckSink, Acked, CommitError, Header, OutRecord, Producer};

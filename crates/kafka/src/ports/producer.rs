@@ -80,6 +80,10 @@ pub trait Producer: Send + Sync {
     /// The index of the first record that was not accepted, and why; those before it were.
     async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)>;
 
+    /// From now on nothing is accepted behind a record that failed: [`Self::send`] hands over all answers that there are
+    /// and names the first record that it did not take, with an error that is not retriable.
+    fn stop_at_failure(&self);
+
     /// Waits until every accepted record is answered.
     async fn flush(&self) -> Result<(), KafkaError>;
 

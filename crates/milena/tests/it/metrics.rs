@@ -39,6 +39,25 @@ fn a_running_pipeline_shows_in_both_families_of_names() {
         let name = "kafka_connect_source_task_metrics_source_record_poll_total";
         value(page, name, &[]).is_some_and(|total| total > 0.0)
     };
+    // The clients of the tasks under Java's client ids, in the plain names and in Strimzi's.
+    let clients = |page: &str| {
+        [
+            (
+                "kafka_producer_topic_record_send_total",
+                "clientid=\"connector-producer-",
+            ),
+            (
+                "kafka_producer_producer_metrics_record_send_total",
+                "client_id=\"connector-producer-",
+            ),
+            (
+                "kafka_consumer_fetch_manager_records_consumed_total",
+                "clientid=\"connector-consumer-",
+            ),
+        ]
+        .iter()
+        .all(|(name, label)| value(page, name, &[label]).is_some_and(|total| total > 0.0))
+    };
     let all = [
         ("kafka_connect_worker_connector_count", vec![], 4.0),
         (
@@ -95,7 +114,7 @@ fn a_running_pipeline_shows_in_both_families_of_names() {
             let shows = |(name, labels, wanted): &(&str, Vec<&str>, f64)| {
                 value(page, name, labels) == Some(*wanted)
             };
-            sent(page) && polled(page) && all.iter().all(shows)
+            sent(page) && polled(page) && clients(page) && all.iter().all(shows)
         },
     );
     // What is known of the group: it was joined, and heartbeats go.

@@ -13,8 +13,11 @@ use milena_core::{
     cluster::TargetState,
     herder::{ConnectorEvent, GroupView, Incarnation, InstanceEffect, TaskEvent},
 };
+use milena_kafka::ports::{ClientMetric, ClientReading, KafkaClients};
 use milena_registry::Registry;
-use milena_telemetry::metrics::{Average, Bean, Maximum, Shares, Windows, render};
+use milena_telemetry::metrics::{
+    Average, Bean, ClientAttribute, Maximum, Reading, Shares, Windows, render,
+};
 
 use super::coordinator_metrics::CoordinatorMetrics;
 use crate::task::{TaskMetricsBook, TaskState};
@@ -26,6 +29,7 @@ pub(super) struct WorkerMetrics {
     version: &'static str,
     started: SystemTime,
     registry: Arc<Registry>,
+    clients: Arc<dyn KafkaClients>,
     tasks: Arc<TaskMetricsBook>,
     /// Of the group, in a distributed worker.
     pub(super) coordinator: Arc<CoordinatorMetrics>,
@@ -105,6 +109,7 @@ impl WorkerMetrics {
         id: String,
         version: &'static str,
         registry: Arc<Registry>,
+        clients: Arc<dyn KafkaClients>,
         tasks: Arc<TaskMetricsBook>,
     ) -> Self {
         let windows = tasks.windows();
@@ -113,6 +118,7 @@ impl WorkerMetrics {
             version,
             started: SystemTime::now(),
             registry,
+            clients,
             tasks,
             coordinator: Arc::new(CoordinatorMetrics::new(windows)),
             state: Mutex::new(State {
@@ -238,7 +244,23 @@ impl WorkerMetrics {
     pub(super) fn page(&self) -> String {
         let mut beans = self.beans();
         beans.extend(self.tasks.beans());
-        render(&beans)
+        render(&beans, &self.clients())
+    }
+
+    /// What the producers and consumers of the tasks and of the internal topics measure.
+    fn clients(&self) -> Vec<ClientAttribute> {
+        let metrics = self.clients.metrics().into_iter();
+        let one = |metric: ClientMetric| ClientAttribute {
+            domain: metric.domain,
+            group: metric.group,
+            tags: metric.tags,
+            name: metric.name,
+            reading: match metric.reading {
+                ClientReading::Number(value) => Reading::Number(value),
+                ClientReading::Text(text) => Reading::Text(text),
+            },
+        };
+        metrics.map(one).collect()
     }
 
     fn beans(&self) -> Vec<Bean> {

@@ -79,6 +79,7 @@ impl StandaloneWorker {
                 worker_id(&deps.advertised_url),
                 KAFKA_VERSION,
                 Arc::clone(&deps.registry),
+                Arc::clone(&deps.clients),
                 Arc::clone(&metrics),
             ),
             config_log: OnceLock::new(),

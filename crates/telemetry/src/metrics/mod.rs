@@ -34,6 +34,21 @@ pub struct Bean {
     pub attributes: Vec<(&'static str, Reading)>,
 }
 
+/// One attribute of a Kafka client that the worker uses, as of now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientAttribute {
+    /// `kafka.producer` or `kafka.consumer`.
+    pub domain: &'static str,
+    /// For example `producer-topic-metrics`.
+    pub group: String,
+    /// Tags of the MBean.
+    pub tags: Vec<(String, String)>,
+    /// The attribute.
+    pub name: String,
+    /// Its reading.
+    pub reading: Reading,
+}
+
 impl Bean {
     /// A group without attributes yet.
     #[must_use]

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{Bean, Reading};
+use super::{Bean, ClientAttribute, Reading};
 
 #[derive(Default)]
 struct Families(BTreeMap<String, Family>);
@@ -37,11 +37,14 @@ impl Families {
 
 /// The page that `GET /metrics` answers.
 #[must_use]
-pub fn render(beans: &[Bean]) -> String {
+pub fn render(beans: &[Bean], clients: &[ClientAttribute]) -> String {
     let mut families = Families::default();
     for bean in beans {
         plain(&mut families, bean);
         strimzi(&mut families, bean);
+    }
+    for attribute in clients {
+        client(&mut families, attribute);
     }
     let mut page = String::new();
     for (name, family) in families.0 {
@@ -130,6 +133,41 @@ fn app_info(families: &mut Families, bean: &Bean, tags: &[(String, String)]) {
     }
 }
 
+/// `kafka_producer_producer_topic_metrics_<attribute>` of the plain rules, `kafka_producer_topic_<attribute>` of
+/// Strimzi's.
+fn client(families: &mut Families, attribute: &ClientAttribute) {
+    let domain = under(attribute.domain);
+    let labels = |rename: fn(&str) -> String| -> Vec<(String, String)> {
+        let tags = attribute.tags.iter();
+        tags.map(|(tag, value)| (rename(tag), value.clone()))
+            .collect()
+    };
+    let mut plain = labels(under);
+    let mut strimzi = labels(|tag| tag.replace('-', ""));
+    let own = under(&attribute.name);
+    let plain_name = format!("{domain}_{}_{own}", under(&attribute.group));
+    let short = attribute.group.strip_suffix("-metrics");
+    match &attribute.reading {
+        Reading::Number(value) => {
+            let counter = is_counter(&attribute.name);
+            families.add(plain_name, counter, &plain, *value);
+            if attribute.name == "start-time-ms" {
+                let name = format!("{domain}_start_time_seconds");
+                families.add(name, false, &strimzi, value / 1000.0);
+            } else if let Some(short) = short {
+                let name = format!("kafka_{}_{own}", under(short));
+                families.add(name, counter, &strimzi, *value);
+            }
+        }
+        Reading::Text(text) => {
+            plain.push((own.clone(), text.clone()));
+            families.add(format!("{plain_name}_info"), false, &plain, 1.0);
+            strimzi.push((own.clone(), text.clone()));
+            families.add(format!("{domain}_{own}_info"), false, &strimzi, 1.0);
+        }
+    }
+}
+
 /// Only a name that ends so counts up for ever; those of `task-error-metrics` begin with it and are gauges.
 fn is_counter(attribute: &str) -> bool {
     attribute.ends_with("-total")
@@ -182,7 +220,15 @@ mod tests {
         let mut info = Bean::new("app-info", vec![("client-id", "w:8083".to_owned())]);
         info.text("version", "4.3.1");
         info.number("start-time-ms", 1500.0);
-        let page = render(&[sink, common, errors, info]);
+        let tags = [("client-id", "connector-producer-a-0"), ("topic", "t")];
+        let client = ClientAttribute {
+            domain: "kafka.producer",
+            group: "producer-topic-metrics".to_owned(),
+            tags: tags.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            name: "record-send-total".to_owned(),
+            reading: Reading::Number(7.0),
+        };
+        let page = render(&[sink, common, errors, info], &[client]);
         let labels = "connector=\"a \\\"b\\\"\",task=\"0\"";
         for line in [
             "# TYPE kafka_connect_sink_task_metrics_sink_record_read_total counter".to_owned(),
@@ -195,6 +241,9 @@ mod tests {
             ),
             "# TYPE kafka_connect_task_error_total_record_errors gauge".to_owned(),
             format!("kafka_connect_task_error_metrics_total_record_errors{{{labels}}} 2"),
+            "kafka_producer_producer_topic_metrics_record_send_total{client_id=\"connector-producer-a-0\",topic=\"t\"} 7"
+                .to_owned(),
+            "kafka_producer_topic_record_send_total{clientid=\"connector-producer-a-0\",topic=\"t\"} 7".to_owned(),
             "kafka_connect_start_time_seconds{clientid=\"w:8083\"} 1.5".to_owned(),
             "kafka_connect_version_info{clientid=\"w:8083\",version=\"4.3.1\"} 1".to_owned(),
         ] {

@@ -38,6 +38,7 @@ impl Producer for Kept {
         self.sent.lock().unwrap().extend(batch);
         Ok(())
     }
+    fn stop_at_failure(&self) {}
     async fn flush(&self) -> Result<(), KafkaError> {
         if self.never_durable {
             return Err(unavailable());
