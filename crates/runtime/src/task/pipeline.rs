@@ -1,7 +1,7 @@
 //! The way of a record through a task: the connector's chain under the error policy
 //! (spec `data.md` 5.2, 5.3).
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use milena_api::{
     ConnectError, ConverterPlugin, HeaderConverterPlugin, PredicatePlugin, TransformPlugin,
@@ -51,15 +51,22 @@ impl Pipeline {
         Ok(Self(chain))
     }
 
-    /// Transforms and converts a source record. `Ok(None)`: filtered, or skipped by tolerance.
-    pub(super) async fn encode(
+    /// Transforms and converts a source record. `Ok(None)`: filtered, or skipped by tolerance. A record that no
+    /// transform touches is not copied.
+    pub(super) async fn encode<'r>(
         &mut self,
-        source: &SourceRecord,
+        source: &'r SourceRecord,
         policy: &ErrorPolicy,
-    ) -> Result<Option<(Record, Encoded)>, ConnectError> {
+    ) -> Result<Option<(Cow<'r, Record>, Encoded)>, ConnectError> {
         let mut attempts = Attempts::new(policy);
-        let given = source.record.clone();
-        let failure = match self.transform(0, given, &mut attempts).await {
+        let transformed = if self.0.transforms().is_empty() {
+            Ok(Some(Cow::Borrowed(&source.record)))
+        } else {
+            let given = source.record.clone();
+            let transformed = self.transform(0, given, &mut attempts).await;
+            transformed.map(|record| record.map(Cow::Owned))
+        };
+        let failure = match transformed {
             Ok(None) => return Ok(None),
             Ok(Some(record)) => {
                 let mut made = Encoded::default();
@@ -81,25 +88,36 @@ impl Pipeline {
         Ok(None)
     }
 
-    /// Converts a consumed record (its key and value not yet set) and transforms it.
+    /// Converts a consumed record (its key and value not yet set) and transforms it, in its place: records are large, and
+    /// moving them costs more than most of what is done to them. `false`: filtered.
     pub(super) async fn decode(
         &mut self,
-        mut record: Record,
+        record: &mut Record,
         raw: RawRecord<'_>,
         policy: &ErrorPolicy,
-    ) -> Result<Option<Record>, StageFailure> {
+    ) -> Result<bool, StageFailure> {
         let mut attempts = Attempts::new(policy);
         let mut first = milena_chain::Stage::KeyConverter;
         loop {
             attempts.begin();
-            match self.0.decode_from(first, &mut record, raw).await {
+            match self.0.decode_from(first, record, raw).await {
                 Ok(()) => break,
                 Err(failure) if attempts.again(&failure).await => first = failure.stage,
                 Err(failure) => return Err(failed(failure)),
             }
         }
-        let transformed = self.transform(0, record, &mut attempts).await;
-        transformed.map_err(failed)
+        if self.0.transforms().is_empty() {
+            return Ok(true);
+        }
+        let given = std::mem::take(record);
+        let transformed = self.transform(0, given, &mut attempts).await;
+        match transformed.map_err(failed)? {
+            Some(made) => {
+                *record = made;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     async fn transform(
@@ -137,28 +155,27 @@ struct Attempts<'a> {
     /// The stage that is tried again.
     at: Option<(milena_chain::Stage, usize)>,
     count: u32,
-    begun: Instant,
+    /// Without retries no time is needed, and none is asked for: `None`.
+    begun: Option<Instant>,
     /// When the call in hand began, in which the next stage to fail may begin its time.
-    call: Instant,
+    call: Option<Instant>,
 }
 
 impl<'a> Attempts<'a> {
     fn new(policy: &'a ErrorPolicy) -> Self {
-        let now = Instant::now();
         Self {
             policy,
             at: None,
             count: 0,
-            begun: now,
-            call: now,
+            begun: None,
+            call: None,
         }
     }
 
     /// A call of the chain begins.
     fn begin(&mut self) {
-        // Without retries no time is needed, and none is asked for.
         if self.policy.retries() {
-            self.call = Instant::now();
+            self.call = Some(Instant::now());
         }
     }
 
@@ -172,7 +189,8 @@ impl<'a> Attempts<'a> {
             (self.at, self.count, self.begun) = (at, 0, self.call);
         }
         self.count += 1;
-        self.policy.wait_to_retry(self.count, self.begun).await
+        let begun = self.begun.unwrap_or_else(Instant::now);
+        self.policy.wait_to_retry(self.count, begun).await
     }
 }
 

@@ -215,11 +215,19 @@ fn keys_and_sizes(t: &mut Table<'_>) {
             ),
         );
     }
-    let large = format!("{}\nsmall\n", "x".repeat(2000));
+    let large = format!("first\n{}\nsmall\nlast\n", "x".repeat(2000));
     let config = "value.converter=org.apache.kafka.connect.storage.StringConverter\n\
                   producer.override.max.request.size=1000";
-    // With nothing behind it: where ours sends a batch, Java stops at the record (COMPATIBILITY.md).
-    t.lines("too-large", large.trim_end_matches("small\n"), config);
+    // All of them are of one batch: what is before the record is sent, what is behind it is not.
+    t.lines("too-large", &large, config);
+    t.lines(
+        "fails-in-the-middle",
+        "1\n2\nthree\n4\n",
+        &format!(
+            "value.converter={C}.IntegerConverter\n\
+             transforms.a.type=~Cast$Value\ntransforms.a.spec=int32"
+        ),
+    );
     t.lines(
         "too-large-tolerated",
         &large,

@@ -34,14 +34,15 @@ impl Decoder {
         }
     }
 
-    /// `Ok(None)`: filtered, or skipped by tolerance and (when configured) on its way to the dead letter
-    /// queue.
+    /// Adds the record to the batch, unless it is filtered, or skipped by tolerance and (when configured) on its way to
+    /// the dead letter queue.
     pub(super) async fn decode(
         &mut self,
         topic: &str,
         partition: i32,
         consumed: &InRecord,
-    ) -> Result<Option<SinkRecord>, ConnectError> {
+        batch: &mut Vec<SinkRecord>,
+    ) -> Result<(), ConnectError> {
         if *self.topic != *topic {
             self.topic = topic.into();
         }
@@ -55,7 +56,7 @@ impl Decoder {
             }
             timestamp => Some(timestamp),
         };
-        let record = Record {
+        batch.push(Record {
             topic: self.topic.clone(),
             partition: Some(partition),
             timestamp,
@@ -70,6 +71,9 @@ impl Decoder {
                 },
             }),
             ..Record::default()
+        });
+        let Some(record) = batch.last_mut() else {
+            return Ok(());
         };
         let raw: Vec<RawHeader> = consumed
             .headers
@@ -84,9 +88,12 @@ impl Decoder {
             value: consumed.value.as_ref(),
             headers: &raw,
         };
-        let failure = match self.pipeline.decode(record, given, &self.policy).await {
-            Ok(decoded) => return Ok(decoded),
-            Err(failure) => failure,
+        let decoded = self.pipeline.decode(record, given, &self.policy).await;
+        if !matches!(decoded, Ok(true)) {
+            batch.pop();
+        }
+        let Err(failure) = decoded else {
+            return Ok(());
         };
         // Reporters run also when the record fails the task: the queue gets what killed it.
         if let Some(dead_letters) = &self.dead_letters {
@@ -98,8 +105,7 @@ impl Decoder {
             dead_letters.send(&original, &failure).await?;
         }
         self.policy
-            .judge(&failure, || describe(topic, partition, consumed))?;
-        Ok(None)
+            .judge(&failure, || describe(topic, partition, consumed))
     }
 }
 

@@ -14,7 +14,10 @@ use milena_kafka::ports::{KafkaError, OutRecord, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::batch::{InFlight, Preparation, Prepared, Sent, written};
+use super::{
+    batch::{InFlight, Preparation, Sent, written},
+    idle::Idle,
+};
 use crate::task::{
     OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
     failing::StageFailure, start::Running, topic_use::TopicUse,
@@ -55,6 +58,7 @@ struct Engine<'a> {
     wants_records: bool,
     /// The rest of a batch that could not be sent yet.
     unsent: Vec<SourceRecord>,
+    idle: Idle,
 }
 
 pub(super) async fn run(
@@ -68,6 +72,9 @@ pub(super) async fn run(
     let props = source_producer(&spec.world, &spec.id, &spec.connector_config, None);
     let producer = spec.world.clients.producer(&props, inbox.sink()).await;
     let producer = producer.map_err(|error| construction(&error))?;
+    if preparation.policy.tolerance == Tolerance::None {
+        producer.stop_at_failure();
+    }
     let next_commit = Instant::now() + spec.world.offset_flush_interval;
     let wants_records = task.wants_committed_records();
     let mut engine = Engine {
@@ -86,6 +93,7 @@ pub(super) async fn run(
         committed: Vec::new(),
         wants_records,
         unsent: Vec::new(),
+        idle: Idle::default(),
     };
     let mut outcome = super::start(engine.running, task, None).await;
     if outcome.is_ok() {
@@ -122,7 +130,16 @@ impl Engine<'_> {
                 continue;
             }
             let batch = if self.unsent.is_empty() {
-                self.poll(task).await?
+                let begun = Instant::now();
+                let batch = self.poll(task).await?;
+                if let Some(rest) = self.idle.after(batch.is_empty(), begun.elapsed()) {
+                    tokio::select! {
+                        () = self.running.stopping.cancelled() => {}
+                        () = self.inbox.arrived() => {}
+                        () = tokio::time::sleep(rest) => {}
+                    }
+                }
+                batch
             } else {
                 std::mem::take(&mut self.unsent)
             };
@@ -195,27 +212,35 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Sends a batch; what cannot be sent now stays in `unsent`.
+    /// Sends a batch; what cannot be sent now stays in `unsent`. What comes before a record that fails the task is sent,
+    /// as Java does, which takes one record after the other.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
         self.running.metrics.batch(batch.len());
         let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
         // The index in `batch` of each record in `out`.
         let mut origins = Vec::with_capacity(batch.len());
         let mut retry_from = None;
+        let mut fatal = None;
         for (index, record) in batch.iter().enumerate() {
             let ticket = self.in_flight.next_ticket();
-            match self.preparation.prepare(record, ticket).await {
-                Ok(Prepared::Send(prepared)) => {
-                    let submission = self.submit(record)?;
+            match self.preparation.prepare(record, ticket, &mut out).await {
+                Ok(true) => {
+                    let submission = match self.submit(record) {
+                        Ok(submission) => submission,
+                        Err(error) => {
+                            out.pop();
+                            fatal = Some(error);
+                            break;
+                        }
+                    };
                     let sent = Sent {
-                        topic: Arc::clone(&prepared.topic),
+                        topic: self.preparation.topic(),
                         record: self.wants_records.then(|| record.clone()),
                     };
                     self.in_flight.add(Waiting { sent, submission });
-                    out.push(*prepared);
                     origins.push(index);
                 }
-                Ok(Prepared::Dropped) => {
+                Ok(false) => {
                     self.running.metrics.dropped(1);
                     // R14: a dropped record counts as done, or it would hold back its partition.
                     if let Some(submission) = self.submit(record)? {
@@ -233,7 +258,10 @@ impl Engine<'_> {
                     retry_from = Some(index);
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    fatal = Some(error);
+                    break;
+                }
             }
         }
         if !out.is_empty() {
@@ -243,14 +271,6 @@ impl Engine<'_> {
                 () = self.running.stopping.cancelled() => return Ok(()),
             };
             if let Err((accepted, error)) = sent {
-                if !error.is_retriable() {
-                    let cause = construction(&error);
-                    return Err(
-                        ConnectError::connect("Unrecoverable exception trying to send")
-                            .caused_by(cause),
-                    );
-                }
-                debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
                 for _ in accepted..count {
                     if let Some(Waiting {
                         submission: Some(submission),
@@ -260,8 +280,22 @@ impl Engine<'_> {
                         self.ledger.withdraw(submission);
                     }
                 }
+                if !error.is_retriable() {
+                    // The record before it that was not written says more.
+                    self.take_acks().await?;
+                    let cause = construction(&error);
+                    return Err(
+                        ConnectError::connect("Unrecoverable exception trying to send")
+                            .caused_by(cause),
+                    );
+                }
+                debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
+                fatal = None;
                 retry_from = origins.get(accepted).copied().or(retry_from);
             }
+        }
+        if let Some(error) = fatal {
+            return Err(error);
         }
         if let Some(index) = retry_from {
             self.unsent = batch.into_iter().skip(index).collect();
@@ -301,6 +335,7 @@ impl Engine<'_> {
             return Ok(());
         }
         let mut acked = 0;
+        let mut failed = None;
         for ack in acks {
             let Some(Waiting { sent, submission }) = self.in_flight.answer(ack.ticket) else {
                 continue;
@@ -308,19 +343,14 @@ impl Engine<'_> {
             let at = match ack.outcome {
                 Ok(at) => {
                     acked += 1;
-                    Some(written(&sent.topic, &at))
+                    Some(at)
                 }
                 Err(error) => {
-                    let failure = StageFailure {
-                        stage: Stage::KafkaProduce,
-                        class: "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned(),
-                        error: construction(&error),
-                    };
-                    if self.preparation.policy.tolerance == Tolerance::None {
-                        let text = "Unrecoverable exception from producer send callback";
-                        return Err(ConnectError::connect(text).caused_by(failure.error));
+                    if let Err(error) = self.refused(error) {
+                        // Not acknowledged: its offset holds back its partition. The others are.
+                        failed = failed.or(Some(error));
+                        continue;
                     }
-                    self.preparation.policy.judge(&failure, String::new)?;
                     None
                 }
             };
@@ -336,12 +366,26 @@ impl Engine<'_> {
             if let Some(record) = sent.record {
                 self.committed.push(CommittedRecord {
                     record,
-                    written: at,
+                    written: at.map(|at| written(&sent.topic, &at)),
                 });
             }
         }
         self.running.metrics.written(acked);
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A record was not written: skipped by tolerance, or the end of the task.
+    fn refused(&mut self, error: KafkaError) -> Result<(), ConnectError> {
+        let failure = StageFailure {
+            stage: Stage::KafkaProduce,
+            class: "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned(),
+            error: construction(&error),
+        };
+        if self.preparation.policy.tolerance == Tolerance::None {
+            let text = "Unrecoverable exception from producer send callback";
+            return Err(ConnectError::connect(text).caused_by(failure.error));
+        }
+        self.preparation.policy.judge(&failure, String::new)
     }
 
     /// Calls the task back about what became durable; its errors are logged, as in Java.

@@ -14,12 +14,6 @@ use crate::task::{
     topics::{TopicCreation, has_rules},
 };
 
-/// A record of the batch: encoded, or dropped by a filter or by tolerance.
-pub(super) enum Prepared {
-    Send(Box<OutRecord>),
-    Dropped,
-}
-
 /// Prepares records one by one.
 pub(super) struct Preparation {
     pipeline: Pipeline,
@@ -54,14 +48,21 @@ impl Preparation {
         })
     }
 
-    /// Transforms, converts, and makes sure of the topic. A retriable error: nothing was done, try again.
+    /// The topic of the record that was prepared last.
+    pub(super) fn topic(&self) -> Arc<str> {
+        Arc::clone(&self.topic)
+    }
+
+    /// Transforms, converts, makes sure of the topic, and adds the record to what is sent. `false`: dropped by a filter or
+    /// by tolerance. A retriable error: nothing was done, try again.
     pub(super) async fn prepare(
         &mut self,
         record: &SourceRecord,
         ticket: u64,
-    ) -> Result<Prepared, ConnectError> {
+        out: &mut Vec<OutRecord>,
+    ) -> Result<bool, ConnectError> {
         let Some((record, encoded)) = self.pipeline.encode(record, &self.policy).await? else {
-            return Ok(Prepared::Dropped);
+            return Ok(false);
         };
         let Encoded {
             key,
@@ -88,7 +89,7 @@ impl Preparation {
             key: (&*header.key).into(),
             value: header.value,
         });
-        Ok(Prepared::Send(Box::new(OutRecord {
+        out.push(OutRecord {
             topic: Arc::clone(&self.topic),
             partition: record.partition,
             timestamp,
@@ -96,7 +97,8 @@ impl Preparation {
             value,
             headers: headers.collect(),
             ticket,
-        })))
+        });
+        Ok(true)
     }
 }
 

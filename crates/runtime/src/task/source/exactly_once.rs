@@ -20,7 +20,8 @@ use tracing::{debug, warn};
 use super::{
     Ended,
     at_least_once::{construction, offset_key},
-    batch::{InFlight, Preparation, Prepared, Sent, written},
+    batch::{InFlight, Preparation, Sent, written},
+    idle::Idle,
     marks::{Marks, Part},
 };
 use crate::task::{
@@ -58,6 +59,7 @@ struct Engine<'a> {
     /// The outcome of a commit is unknown: this producer must not be used again.
     unknown: bool,
     sent: usize,
+    idle: Idle,
 }
 
 pub(super) async fn run(
@@ -120,6 +122,7 @@ pub(super) async fn run(
         marks: marks.clone(),
         unknown: false,
         sent: 0,
+        idle: Idle::default(),
     };
     let mut outcome = super::start(engine.running, task, marks.map(|marks| marks as _)).await;
     if outcome.is_ok() {
@@ -184,7 +187,14 @@ impl Engine<'_> {
                 return Ok(());
             }
             if self.parts.is_empty() {
+                let begun = Instant::now();
                 let batch = self.poll(task).await?;
+                if let Some(rest) = self.idle.after(batch.is_empty(), begun.elapsed()) {
+                    tokio::select! {
+                        () = self.running.stopping.cancelled() => {}
+                        () = tokio::time::sleep(rest) => {}
+                    }
+                }
                 self.parts = match &self.marks {
                     Some(marks) => marks.cut(batch)?.into(),
                     None => VecDeque::from([Part {
@@ -280,23 +290,20 @@ impl Engine<'_> {
         let mut retry_from = None;
         for (index, record) in batch.iter().enumerate() {
             let ticket = self.in_flight.next_ticket();
-            match self.preparation.prepare(record, ticket).await {
-                Ok(Prepared::Send(prepared)) => {
-                    if prepared.topic == self.offsets_topic {
+            match self.preparation.prepare(record, ticket, &mut out).await {
+                Ok(true) => {
+                    let topic = self.preparation.topic();
+                    if topic == self.offsets_topic {
                         return Err(ConnectError::connect(
                             "Source tasks may not produce to their own offsets topics when exactly-once \
                              support is enabled",
                         ));
                     }
                     let record = self.wants_records.then(|| record.clone());
-                    self.in_flight.add(Sent {
-                        topic: Arc::clone(&prepared.topic),
-                        record,
-                    });
-                    out.push(*prepared);
+                    self.in_flight.add(Sent { topic, record });
                     origins.push(index);
                 }
-                Ok(Prepared::Dropped) => {
+                Ok(false) => {
                     self.running.metrics.dropped(1);
                     if self.wants_records {
                         self.committed.push(CommittedRecord {

@@ -3,6 +3,7 @@
 mod at_least_once;
 mod batch;
 mod exactly_once;
+mod idle;
 mod marks;
 
 use std::{sync::Arc, time::Duration};

@@ -353,13 +353,10 @@ impl Engine {
             if let Some(originals) = &self.originals {
                 originals.keep(&batch.topic, batch.partition, record);
             }
-            if let Some(decoded) = self
-                .decoder
-                .decode(&batch.topic, batch.partition, record)
-                .await?
-            {
-                self.delivery.records.push(decoded);
-            }
+            let records = &mut self.delivery.records;
+            self.decoder
+                .decode(&batch.topic, batch.partition, record, records)
+                .await?;
         }
         self.topics_used.tick();
         if let Some(topic) = self.topics_used.first(&batch.topic) {
