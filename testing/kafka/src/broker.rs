@@ -42,51 +42,56 @@ impl KafkaBroker {
     /// # Errors
     /// As [`KafkaBroker::start`].
     pub fn start_with(options: &BrokerOptions) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mut listeners = vec![
-            ("CONTROLLER".to_owned(), "PLAINTEXT".to_owned()),
-            ("PLAINTEXT".to_owned(), "PLAINTEXT".to_owned()),
-        ];
-        listeners.extend(options.listeners.iter().cloned());
-        let ports: BTreeMap<String, u16> = listeners
-            .iter()
-            .map(|(name, _)| name.clone())
-            .zip(free_ports(listeners.len())?)
-            .collect();
-        let properties = properties(folder.path(), &listeners, &ports, options)?;
-        let file = folder.path().join("server.properties");
-        let text: String = properties
-            .iter()
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect();
-        fs::write(&file, text)?;
-        let file = file.to_str().context("a folder name that is not UTF-8")?;
-        let cluster = cluster_id();
-        let mut format: Vec<String> = ["format", "-t", &cluster, "-c", file]
-            .iter()
-            .map(|arg| (*arg).to_owned())
-            .collect();
-        for user in &options.scram {
-            format.extend(["--add-scram".to_owned(), user.clone()]);
-        }
-        run(folder.path(), "kafka.tools.StorageTool", &format)?;
-        let ready = "Kafka Server started";
-        let machine = options.jvm.clone();
-        let jvm = Jvm::start_on(
-            folder.path(),
-            machine.as_deref(),
-            "kafka.Kafka",
-            &[file],
-            ready,
-        )?;
-        Ok(Self {
-            jvm,
-            machine,
-            folder,
-            ports,
-        })
+        let prepared = Prepared::new(options)?;
+        let properties = prepared.properties(options)?;
+        prepared.format(options, &properties, &cluster_id())?;
+        prepared.start()
     }
 
+    /// Starts three brokers that are one cluster, every topic on all of them; two of them are enough to write.
+    ///
+    /// # Errors
+    /// As [`KafkaBroker::start`].
+    pub fn three() -> Result<Vec<Self>> {
+        let options = BrokerOptions::default();
+        let nodes = (0..3)
+            .map(|_| Prepared::new(&options))
+            .collect::<Result<Vec<_>>>()?;
+        let voters: Vec<String> = (1..)
+            .zip(&nodes)
+            .map(|(id, node)| {
+                let port = node.ports.get("CONTROLLER").copied().unwrap_or(0);
+                format!("{id}@127.0.0.1:{port}")
+            })
+            .collect();
+        let cluster = cluster_id();
+        for (id, node) in (1..).zip(&nodes) {
+            let mut properties = node.properties(&options)?;
+            let id: i32 = id;
+            let more = [
+                ("node.id", id.to_string()),
+                ("controller.quorum.voters", voters.join(",")),
+                ("default.replication.factor", "3".to_owned()),
+                ("min.insync.replicas", "2".to_owned()),
+                ("offsets.topic.replication.factor", "3".to_owned()),
+                ("transaction.state.log.replication.factor", "3".to_owned()),
+                ("transaction.state.log.min.isr", "2".to_owned()),
+                ("auto.create.topics.enable", "true".to_owned()),
+            ];
+            properties.extend(more.map(|(name, value)| (name.to_owned(), value)));
+            node.format(&options, &properties, &cluster)?;
+        }
+        // Each is ready when the cluster is.
+        let starting: Vec<_> = nodes
+            .into_iter()
+            .map(|node| std::thread::spawn(move || node.start()))
+            .collect();
+        let started = starting.into_iter().map(|thread| {
+            let node = thread.join();
+            node.map_err(|_| anyhow::anyhow!("a broker's thread panicked"))?
+        });
+        started.collect()
+    }
     /// `bootstrap.servers` of the plaintext listener.
     #[must_use]
     pub fn bootstrap(&self) -> String {
@@ -129,6 +134,83 @@ impl KafkaBroker {
         let machine = self.machine.as_deref();
         self.jvm = Jvm::start_on(self.folder.path(), machine, "kafka.Kafka", &[file], ready)?;
         Ok(())
+    }
+}
+
+/// A broker that is not started yet.
+struct Prepared {
+    folder: TempDir,
+    machine: Option<Vec<String>>,
+    listeners: Vec<(String, String)>,
+    ports: BTreeMap<String, u16>,
+}
+
+impl Prepared {
+    fn new(options: &BrokerOptions) -> Result<Self> {
+        let mut listeners = vec![
+            ("CONTROLLER".to_owned(), "PLAINTEXT".to_owned()),
+            ("PLAINTEXT".to_owned(), "PLAINTEXT".to_owned()),
+        ];
+        listeners.extend(options.listeners.iter().cloned());
+        let names = listeners.iter().map(|(name, _)| name.clone());
+        let ports = names.zip(free_ports(listeners.len())?).collect();
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            machine: options.jvm.clone(),
+            listeners,
+            ports,
+        })
+    }
+
+    fn properties(&self, options: &BrokerOptions) -> Result<BTreeMap<String, String>> {
+        properties(self.folder.path(), &self.listeners, &self.ports, options)
+    }
+
+    /// Writes its file of properties and makes its folder part of the cluster.
+    fn format(
+        &self,
+        options: &BrokerOptions,
+        properties: &BTreeMap<String, String>,
+        cluster: &str,
+    ) -> Result<()> {
+        let text: String = properties
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        fs::write(self.folder.path().join("server.properties"), text)?;
+        let file = self.file()?;
+        let mut format: Vec<String> = ["format", "-t", cluster, "-c", &file]
+            .iter()
+            .map(|arg| (*arg).to_owned())
+            .collect();
+        for user in &options.scram {
+            format.extend(["--add-scram".to_owned(), user.clone()]);
+        }
+        run(self.folder.path(), "kafka.tools.StorageTool", &format)?;
+        Ok(())
+    }
+
+    fn file(&self) -> Result<String> {
+        let file = self.folder.path().join("server.properties");
+        let file = file.to_str().context("a folder name that is not UTF-8")?;
+        Ok(file.to_owned())
+    }
+
+    fn start(self) -> Result<KafkaBroker> {
+        let file = self.file()?;
+        let jvm = Jvm::start_on(
+            self.folder.path(),
+            self.machine.as_deref(),
+            "kafka.Kafka",
+            &[&file],
+            "Kafka Server started",
+        )?;
+        Ok(KafkaBroker {
+            jvm,
+            machine: self.machine,
+            folder: self.folder,
+            ports: self.ports,
+        })
     }
 }
 

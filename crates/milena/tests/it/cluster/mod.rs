@@ -4,6 +4,7 @@
 
 mod answers;
 mod broker_away;
+mod chaos;
 mod goldens;
 mod healing;
 mod internal_topics;
