@@ -15,6 +15,7 @@ mod cluster;
 mod distributed;
 mod faults;
 mod healing;
+mod odd_sources;
 mod open_transactions;
 mod own_offsets;
 mod recording;

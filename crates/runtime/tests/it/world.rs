@@ -189,6 +189,7 @@ pub(crate) fn registry() -> Arc<Registry> {
         .connector(Arc::new(milena_file::FileStreamSinkPlugin))
         .connector(crate::recording::plugin())
         .connector(Arc::new(crate::boundaries::MarkingPlugin))
+        .connector(Arc::new(crate::odd_sources::OddPlugin))
         .connector(Arc::new(BadPlugin { source: true }))
         .connector(Arc::new(BadPlugin { source: false }))
         .connector(Arc::new(crate::healing::FailingPlugin))
