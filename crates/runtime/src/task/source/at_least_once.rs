@@ -116,6 +116,10 @@ impl Engine<'_> {
         while !self.running.stopping.is_cancelled() {
             self.take_acks().await?;
             self.tell(task).await;
+            // A source that always has something ready leaves no time between two polls.
+            if self.writing.is_none() && Instant::now() >= self.next_commit {
+                self.begin_commit();
+            }
             if *self.running.target.borrow_and_update() == TaskTarget::Paused {
                 if !self.pause(task).await? {
                     return Ok(());
