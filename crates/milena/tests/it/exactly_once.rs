@@ -60,7 +60,9 @@ fn killed_again_and_again(bootstrap: &str) {
     .unwrap();
     let base = format!("http://127.0.0.1:{port}");
     let until = |what: &str, holds: &mut dyn FnMut() -> bool| {
-        let deadline = Instant::now() + PATIENCE * 2;
+        // What is appended between two kills adds up, at fifty lines a transaction.
+        let rounds = u32::try_from(kills).unwrap();
+        let deadline = Instant::now() + PATIENCE * (rounds / 2 + 1);
         while !holds() {
             assert!(Instant::now() < deadline, "never: {what}");
             between_looks();
