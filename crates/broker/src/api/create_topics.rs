@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, create_topics_request::CreatableTopic,
-    create_topics_response::CreatableTopicResult,
+    CreateTopicsRequest, CreateTopicsResponse,
+    create_topics_request::CreatableTopic,
+    create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
 };
 
 use super::{Answer, RequestError, configs, read, text, write};
@@ -17,6 +18,10 @@ use crate::{
     },
     log::{StoreError, valid_topic_name},
 };
+
+/// Where a configuration comes from.
+const SOURCE_TOPIC: i8 = 1;
+const SOURCE_DEFAULT: i8 = 5;
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
@@ -43,7 +48,7 @@ pub(super) fn answer(
                 .with_topic_id(if version >= 7 { id } else { uuid::Uuid::nil() })
                 .with_num_partitions(partitions)
                 .with_replication_factor(1)
-                .with_configs(Some(Vec::new())),
+                .with_configs(Some(configured(&topic))),
             Err((error, message)) => result
                 .with_error_code(error)
                 .with_error_message(Some(text(&message)))
@@ -57,6 +62,25 @@ pub(super) fn answer(
         &CreateTopicsResponse::default().with_topics(topics),
         version,
     )
+}
+
+/// What holds for the new topic, and where it comes from: the topic or the defaults.
+fn configured(topic: &CreatableTopic) -> Vec<CreatableTopicConfigs> {
+    let one = |config: &configs::TopicConfig| {
+        let mut own = topic.configs.iter();
+        let own = own.find(|own| own.name.as_str() == config.name);
+        let own = own.and_then(|own| own.value.clone());
+        let source = if own.is_some() {
+            SOURCE_TOPIC
+        } else {
+            SOURCE_DEFAULT
+        };
+        CreatableTopicConfigs::default()
+            .with_name(text(config.name))
+            .with_value(Some(own.unwrap_or_else(|| text(config.default))))
+            .with_config_source(source)
+    };
+    configs::TOPIC.iter().map(one).collect()
 }
 
 fn create(

@@ -31,7 +31,10 @@ pub(super) fn answer(
     }
     for topic in request.topics {
         let (name, id) = match topic.name {
-            Some(name) => (Some(name), topic.topic_id),
+            Some(name) => {
+                let id = shared.store.topic(&name).map(|known| known.id());
+                (Some(name), id.unwrap_or(topic.topic_id))
+            }
             None => {
                 let known = shared.store.topic_by_id(topic.topic_id);
                 (

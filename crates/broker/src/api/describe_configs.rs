@@ -22,6 +22,8 @@ const BROKER: i8 = 4;
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
+/// Its default for all topics has another name and unit (`log.retention.hours`), so that none is told.
+const UNSET_FOR_ALL: &str = "retention.ms";
 
 pub(super) fn answer(
     shared: &Arc<Shared>,
@@ -92,7 +94,7 @@ fn topic(
                     .with_source(source)
             };
             list.extend(set.map(|value| synonym(config.name, value, SOURCE_TOPIC)));
-            if !config.synonym.is_empty() {
+            if !config.synonym.is_empty() && config.name != UNSET_FOR_ALL {
                 list.push(synonym(config.synonym, config.default, SOURCE_DEFAULT));
             }
         }

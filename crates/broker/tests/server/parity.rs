@@ -2,6 +2,7 @@
 //! feature notes what it is told; the notes of both must agree.
 
 mod admin;
+mod admin_versions;
 mod groups;
 mod kip890;
 mod producing;
@@ -100,6 +101,8 @@ async fn answers(bootstrap: &str, who: &str) -> BTreeMap<String, String> {
     body!("append time", times::appended);
     body!("times", times::within);
     body!("versions", versions::versions);
+    body!("versions of topics", admin_versions::topics);
+    body!("versions of others", admin_versions::others);
     body!("fetch", reading::fetch);
     body!("leader epochs", reading::epochs);
     body!("transactions", transactions::transactions);
