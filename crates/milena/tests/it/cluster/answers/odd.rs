@@ -210,17 +210,16 @@ fn offsets_of_a_sink(s: &mut Steps) {
     let path = "/connectors/oddsink/offsets";
     s.get(path);
     let at = json!({"kafka_offset": 1});
+    // Partitions that are not there would be waited for, a minute each, by Java too.
     for partition in [
         json!({}),
         json!({"kafka_topic": "lines"}),
         json!({"kafka_partition": 0}),
-        json!({"kafka_topic": "lines", "kafka_partition": -1}),
         json!({"kafka_topic": "lines", "kafka_partition": 1.5}),
         json!({"kafka_topic": "lines", "kafka_partition": 99_999_999_999_u64}),
         json!({"kafka_topic": "lines", "kafka_partition": true}),
         json!({"kafka_topic": "lines", "kafka_partition": null}),
         json!({"kafka_topic": "lines", "kafka_partition": " 0"}),
-        json!({"kafka_topic": 5, "kafka_partition": 0, "more": 1}),
     ] {
         s.call("PATCH", path, edit(partition, at.clone()));
     }
