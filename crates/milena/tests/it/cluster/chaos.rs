@@ -345,7 +345,7 @@ fn faults(
             back_at = None;
             kafka.restart().unwrap();
         }
-        for failed in fleets.iter().flat_map(Fleet::failed) {
+        if let Some(failed) = fleets.iter().flat_map(Fleet::failed).next() {
             panic!("a task has failed: {failed}");
         }
     }
