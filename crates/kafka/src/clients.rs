@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    confluent::{ConfluentFetcher, ConfluentProducer, Measured},
+    confluent::{ConfluentFetcher, KnownToWork, Measured},
     ports::{
         AckSink, Admin, ClientMetric, ClientProps, Fetcher, GroupChannel, KafkaClients, KafkaError,
         Producer,
@@ -16,7 +16,8 @@ use crate::{
 /// Makes clients of Kafka clusters.
 #[derive(Default)]
 pub struct MilenaClients {
-    measured: Measured,
+    measured: Arc<Measured>,
+    producers: KnownToWork,
 }
 
 /// The clients of the program.
@@ -32,11 +33,7 @@ impl KafkaClients for MilenaClients {
         props: &ClientProps,
         acks: AckSink,
     ) -> Result<Box<dyn Producer>, KafkaError> {
-        Ok(Box::new(ConfluentProducer::new(
-            props,
-            acks,
-            &self.measured,
-        )?))
+        self.producers.producer(props, acks, &self.measured)
     }
 
     async fn fetcher(&self, props: &ClientProps) -> Result<Box<dyn Fetcher>, KafkaError> {

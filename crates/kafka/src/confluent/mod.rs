@@ -5,10 +5,12 @@
 
 mod errors;
 mod fetcher;
+mod lazy_producer;
 mod measured;
 mod producer;
 mod props;
 
 pub(crate) use fetcher::ConfluentFetcher;
+pub(crate) use lazy_producer::KnownToWork;
 pub(crate) use measured::Measured;
 pub(crate) use producer::ConfluentProducer;
