@@ -59,6 +59,10 @@ fn at_least_once_loses_nothing_and_commits_nothing_too_early() {
         "callbacks",
         "instances killed",
         "sends given up",
+        "instances frozen",
+        "sessions over",
+        "acts held back by the lease",
+        "zombies told",
     ];
     keeps(
         "at least once",
@@ -69,6 +73,12 @@ fn at_least_once_loses_nothing_and_commits_nothing_too_early() {
         "OffsetNeverAhead",
         source(Scenario::AtLeastOnce, Careless::CommitsPolled),
     );
+}
+
+#[test]
+fn a_worker_that_wakes_up_after_its_lease_and_goes_on_is_noticed() {
+    let scenario = Scenario::AtLeastOnce;
+    bites("AtMostOneRunning", source(scenario, Careless::IgnoresLease));
 }
 
 #[test]

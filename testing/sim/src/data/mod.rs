@@ -8,7 +8,7 @@
 mod queue;
 mod sink;
 mod source;
-mod txn;
+pub mod txn;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ pub enum Careless {
     CommitsPolled,
     /// The sink confirms what it has not written.
     ConfirmsEarly,
+    /// It wakes up and goes on, however long it stood still.
+    IgnoresLease,
 }
 
 /// Which history.

@@ -1,5 +1,8 @@
 //! A source task in one of two modes, its producer, and the log; killed, frozen while a successor starts, its messages late.
 
+mod lease;
+
+use lease::Lease;
 use milena_core::offsets::{OffsetLedger, PartitionIndex, Submission};
 
 use super::{
@@ -127,6 +130,11 @@ enum Event {
     Flush {
         of: u64,
     },
+    /// At least once: what the worker says to keep its session, and what it hears.
+    Lease {
+        of: u64,
+        said: lease::Said,
+    },
     Heal,
     End,
 }
@@ -147,6 +155,7 @@ struct Instance {
     storing: bool,
     /// Committable, and its store failed.
     unstored: Option<u64>,
+    lease: Lease,
 }
 
 struct World {
@@ -219,6 +228,7 @@ impl World {
             Event::Arrive { of, id, epoch, ask } => self.arrive(of, id, epoch, ask),
             Event::Reply { of, id, ask, said } => self.reply(of, id, ask, said),
             Event::Flush { of } => self.flush(of),
+            Event::Lease { of, said } => self.lease(of, said),
             Event::Heal => {
                 self.healed = true;
                 self.available = self.progress() + MORE_AT_THE_END;
@@ -261,7 +271,9 @@ impl World {
     }
 
     fn start(&mut self) {
-        if self.given_up {
+        // Without fencing, a leader starts no second one while the session of the first lasts.
+        let held = |instance: &Instance| !instance.lease.is_expelled();
+        if self.given_up || !self.scenario.is_exactly_once() && self.instances.iter().any(held) {
             return;
         }
         // At least once the lease of a worker ends its instance before a successor may start (`AtMostOneRunning`).
@@ -284,7 +296,9 @@ impl World {
             sent: Vec::new(),
             storing: false,
             unstored: None,
+            lease: Lease::new(self.queue.now),
         });
+        self.joined(self.names);
         let first = if self.scenario.is_exactly_once() {
             Ask::Fence
         } else {
@@ -300,13 +314,16 @@ impl World {
         }
         let pause = self.rng.between(5_000, 120_000);
         self.queue.after(pause, Event::Kill);
-        // At least once nothing fences a zombie but its own clock: the worker's lease, which is not modelled here.
-        let freezes = self.scenario.is_exactly_once() && self.rng.permille(400);
+        let freezes = self.rng.permille(400);
         let until = self.queue.now + self.rng.between(1_000, 90_000);
         match self.instances.last_mut() {
             Some(newest) if freezes => {
                 newest.frozen_until = until;
                 self.report.seen("instances frozen");
+                if !self.scenario.is_exactly_once() {
+                    // Nobody fences it: its successor starts when its session is over.
+                    return;
+                }
             }
             Some(_) => {
                 self.instances.pop();
@@ -320,7 +337,7 @@ impl World {
 
     fn dies(&mut self, of: u64) {
         self.instances.retain(|instance| instance.name != of);
-        if self.instances.is_empty() {
+        if self.instances.iter().all(|left| left.lease.is_expelled()) {
             self.queue.after(AGAIN, Event::Start);
         }
     }
@@ -367,6 +384,13 @@ impl World {
         let dead = self.instances.iter().all(|instance| instance.name != of);
         if dead && !self.scenario.is_exactly_once() {
             return;
+        }
+        if !self.scenario.is_exactly_once()
+            && matches!(ask, Ask::Send { .. } | Ask::Store { .. })
+            && of < self.names
+        {
+            let text = format!("instance {of} writes, {} has taken over", self.names);
+            self.report.broken("AtMostOneRunning", now, text);
         }
         let settle = match self.scenario {
             Scenario::R15ConcurrentTransactions => self.rng.between(50, 5_000),
@@ -560,6 +584,13 @@ impl World {
             return;
         }
         if !self.scenario.is_exactly_once() {
+            if !self.may_act(of) {
+                self.queue.after(lease::LOOK, Event::Poll { of });
+                return;
+            }
+            let Some(instance) = self.instances.iter_mut().find(|i| i.name == of) else {
+                return;
+            };
             for number in from..to {
                 let submission = instance.ledger.submit(instance.partition, number + 1);
                 instance.sent.push((number, submission));
@@ -634,6 +665,12 @@ impl World {
         if now < instance.frozen_until || instance.storing {
             return;
         }
+        if !self.may_act(of) {
+            return;
+        }
+        let Some(instance) = self.instances.iter_mut().find(|i| i.name == of) else {
+            return;
+        };
         let next = match careless {
             Careless::CommitsPolled => Some(instance.position),
             _ => {

@@ -3,7 +3,7 @@
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub enum Item {
     /// The record of the source with this number.
     Data(u64),
     /// The source goes on at this number.
@@ -19,7 +19,7 @@ enum State {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// A newer producer has the id.
     Fenced,
     /// CONCURRENT_TRANSACTIONS: the end of the last one is still being written.
@@ -31,21 +31,24 @@ const TIMEOUT: u64 = 60_000;
 
 /// The partition and its coordinator.
 #[derive(Debug, Default)]
-pub(super) struct Broker {
+pub struct Broker {
     log: Vec<(Item, State)>,
     first_open: usize,
     epoch: i32,
     open_since: Option<u64>,
     settles_at: u64,
     /// The records before this one are in committed transactions, each once and in order.
-    pub(super) committed: u64,
+    pub committed: u64,
     /// The last committed offset.
-    pub(super) offset: u64,
+    pub offset: u64,
 }
 
 impl Broker {
     /// InitProducerId, of the task or of the one that fences it: what is open is aborted first, which takes a while.
-    pub(super) fn init(&mut self, now: u64, settle: u64) -> Result<i32, Refusal> {
+    ///
+    /// # Errors
+    /// As the broker refuses.
+    pub fn init(&mut self, now: u64, settle: u64) -> Result<i32, Refusal> {
         self.tick(now);
         if now < self.settles_at {
             return Err(Refusal::Concurrent);
@@ -61,7 +64,10 @@ impl Broker {
     }
 
     /// Appends within the transaction of this epoch.
-    pub(super) fn produce(&mut self, now: u64, epoch: i32, items: &[Item]) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// As the broker refuses.
+    pub fn produce(&mut self, now: u64, epoch: i32, items: &[Item]) -> Result<(), Refusal> {
         self.tick(now);
         if epoch != self.epoch {
             return Err(Refusal::Fenced);
@@ -76,12 +82,10 @@ impl Broker {
     }
 
     /// EndTxn with commit. Answers what broke, if a transaction is not whole.
-    pub(super) fn commit(
-        &mut self,
-        now: u64,
-        epoch: i32,
-        settle: u64,
-    ) -> Result<Option<String>, Refusal> {
+    ///
+    /// # Errors
+    /// As the broker refuses.
+    pub fn commit(&mut self, now: u64, epoch: i32, settle: u64) -> Result<Option<String>, Refusal> {
         self.tick(now);
         if epoch != self.epoch {
             return Err(Refusal::Fenced);
@@ -141,13 +145,24 @@ impl Broker {
         }
     }
 
+    /// What a reader of committed records gets: all before the first that is open, but what was aborted.
+    pub fn readable(&self) -> impl Iterator<Item = Item> {
+        let ended = self
+            .log
+            .iter()
+            .take_while(|(_, state)| *state != State::Open);
+        let kept = ended.filter(|(_, state)| *state == State::Committed);
+        kept.map(|(item, _)| *item)
+    }
+
     /// The epoch of the newest producer.
-    pub(super) const fn epoch(&self) -> i32 {
+    #[must_use]
+    pub const fn epoch(&self) -> i32 {
         self.epoch
     }
 
     /// Whether a reader of committed records would wait for the end of an open transaction.
-    pub(super) fn is_open(&mut self, now: u64) -> bool {
+    pub fn is_open(&mut self, now: u64) -> bool {
         self.tick(now);
         self.open_since.is_some() || now < self.settles_at
     }
