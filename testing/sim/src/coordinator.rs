@@ -263,10 +263,10 @@ impl Coordinator {
         if self.leader.as_ref() != Some(id) {
             return;
         }
-        for (id, assignment) in assignments {
-            if let Some(member) = self.members.get_mut(&id) {
-                member.assignment = assignment;
-            }
+        // Whom the plan does not name has nothing, not what it had.
+        let mut plan: BTreeMap<MemberId, Vec<u8>> = assignments.into_iter().collect();
+        for (id, member) in &mut self.members {
+            member.assignment = plan.remove(id).unwrap_or_default();
         }
         self.state = State::Stable;
         for member in self.members.values_mut() {

@@ -3,6 +3,7 @@
 //!
 //! One seed is one history. It never reads a clock, and two runs of a seed have the same trace hash.
 
+pub mod cleaner;
 pub mod coordinator;
 pub mod data;
 pub mod rng;

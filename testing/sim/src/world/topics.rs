@@ -10,7 +10,7 @@ use super::{
     engine::{Event, Origin, World},
     host::Link,
 };
-use crate::coordinator::ReplyTo;
+use crate::{cleaner, coordinator::ReplyTo};
 
 /// The bound of a config write.
 const WRITE_TIMEOUT: u64 = 30_000;
@@ -168,17 +168,8 @@ impl World {
             .map(|host| host.config_read)
             .min()
             .unwrap_or(i64::MAX);
-        let mut last = std::collections::BTreeMap::new();
-        for record in &self.config {
-            last.insert(record.key.clone(), record.offset);
-        }
-        let before = self.config.len();
-        self.config.retain(|record| {
-            let superseded = last.get(&record.key).is_some_and(|at| *at > record.offset);
-            let dead = drops && record.value.is_none() && record.offset < read;
-            record.offset >= clean_to || !(superseded || dead)
-        });
-        if self.config.len() < before {
+        let tombstones_to = if drops { read } else { 0 };
+        if cleaner::clean(&mut self.config, clean_to, tombstones_to) > 0 {
             self.seen("compactions");
         }
     }
