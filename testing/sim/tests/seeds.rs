@@ -21,6 +21,7 @@ fn keeps_promises(seed: u64, minutes: u64) -> milena_sim::Report {
         seed,
         minutes,
         clocks: false,
+        overtaken_joins: false,
         words: false,
     });
     if let Some(violation) = &report.violation {
@@ -94,6 +95,7 @@ fn a_seed_is_one_history() {
         seed: 7,
         minutes: 5,
         clocks: false,
+        overtaken_joins: false,
         words: false,
     };
     assert_eq!(run(options).hash, run(options).hash);
@@ -108,6 +110,7 @@ fn wall_clocks_that_jump_by_hours_break_nothing() {
             seed,
             minutes: 5,
             clocks: true,
+            overtaken_joins: false,
             words: false,
         });
         assert!(

@@ -37,6 +37,8 @@ pub struct Options {
     pub minutes: u64,
     /// Wall clocks jump by hours, each worker's by itself. Of no other chance, so that a seed's faults stay what they are.
     pub clocks: bool,
+    /// A JoinGroup whose connection breaks may come after the one that follows it. Of no other chance, either.
+    pub overtaken_joins: bool,
     /// Keep the words of the trace.
     pub words: bool,
 }
@@ -155,6 +157,8 @@ pub(super) struct World {
     pub(super) healed: bool,
     /// The seed of wall clocks that jump.
     clocks: Option<u64>,
+    /// The chance of JoinGroups that are held up.
+    pub(super) held_joins: Option<Rng>,
     clock_span: u64,
     /// Every plugin takes as long to stop as the shell lets it.
     pub(super) slow_stops: bool,
@@ -231,6 +235,9 @@ impl World {
             connectors_made: 0,
             healed: false,
             clocks: options.clocks.then_some(options.seed),
+            held_joins: options
+                .overtaken_joins
+                .then(|| Rng::new(options.seed ^ 0x6a_6f_69_6e)),
             clock_span: 0,
             slow_stops: false,
             steps: 0,

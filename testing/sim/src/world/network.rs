@@ -82,15 +82,12 @@ impl World {
             return;
         }
         let mut delay = self.delay(worker);
-        if kind == Kind::Join
-            && let Some(host) = self.hosts.get_mut(worker)
-        {
-            host.joins_arrive = host.joins_arrive.max(self.now + delay);
-            delay = host.joins_arrive - self.now;
+        if kind == Kind::Join {
+            delay = self.join_delay(to, delay);
         }
         if self.faults.duplicates && self.rng.permille(20) {
             self.seen("requests twice");
-            // An old JoinGroup never comes after a newer one: they share a connection, or the old one was answered.
+            // A JoinGroup is never sent twice.
             let later = delay
                 + if kind == Kind::Join {
                     0
@@ -112,6 +109,39 @@ impl World {
                 effect: Box::new(effect),
             },
         );
+    }
+
+    /// JoinGroups come in order, as the shell ends an older one, its connection with it, before it sends a newer. Only what
+    /// the broker has taken in already and not yet read may be overtaken: its sender hears that the connection broke.
+    fn join_delay(&mut self, to: ReplyTo, delay: u64) -> u64 {
+        let now = self.now;
+        let quiet = self.healed;
+        let held = self.held_joins.as_mut().map_or(0, |rng| {
+            let held = rng.between(20, 9_000);
+            if !quiet && rng.permille(150) { held } else { 0 }
+        });
+        if held > 0 {
+            let breaks = self
+                .held_joins
+                .as_mut()
+                .map_or(1, |rng| rng.between(1, held));
+            let input = failed(to, Kind::Join, RequestFailure::Unknown);
+            self.after(delay + breaks, Event::Reply { to, input });
+        }
+        let in_order = self.held_joins.is_none();
+        let Some(host) = self.hosts.get_mut(to.worker) else {
+            return delay;
+        };
+        let overtakes = now + delay < host.joins_arrive;
+        let arrives = match in_order {
+            true => host.joins_arrive.max(now + delay),
+            false => now + delay + held,
+        };
+        host.joins_arrive = host.joins_arrive.max(arrives);
+        if overtakes && !in_order {
+            self.seen("joins overtaken");
+        }
+        arrives - now
     }
 
     pub(super) fn arrive(&mut self, to: ReplyTo, effect: Effect) {

@@ -57,6 +57,7 @@ impl Scenario {
             seed,
             minutes: 6,
             clocks: false,
+            overtaken_joins: false,
             words,
         };
         let mut world = World::new(options);
