@@ -24,7 +24,7 @@ use anyhow::{Context as _, Result, bail};
 use milena_testing_kafka::{BrokerOptions, JavaWorker, KafkaBroker};
 
 use crate::{
-    process::{Worker, call, until},
+    process::{Worker, call, until, until_asked},
     table::Table,
 };
 
@@ -32,6 +32,9 @@ use crate::{
 const SESSION: Duration = Duration::from_secs(10);
 /// Tasks of each connector.
 const TASKS: usize = 3;
+
+/// How often the statuses of everything are asked for: with 1,000 connectors that is work for the worker, too.
+const LOOK: Duration = Duration::from_millis(200);
 
 const fn s(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
@@ -219,14 +222,14 @@ impl Bench {
     }
 
     fn all_run(&self, url: &str, connectors: usize) -> Result<()> {
-        until("all run", || {
+        until_asked("all run", LOOK, || {
             spread(url)
                 .is_ok_and(|spread| spread.values().sum::<usize>() == (1 + TASKS) * connectors)
         })
     }
 
     fn balanced(&self, url: &str, workers: usize) -> Result<()> {
-        until("all run, evenly", || {
+        until_asked("all run, evenly", LOOK, || {
             let Ok(spread) = spread(url) else {
                 return false;
             };

@@ -93,14 +93,23 @@ impl Drop for Worker {
     }
 }
 
-/// Waits until something holds.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+/// Waits until something holds that costs the worker next to nothing to tell.
+pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) -> Result<()> {
+    until_asked(what, Duration::from_millis(20), holds)
+}
+
+/// Waits until something holds, asked for at this interval.
+pub(crate) fn until_asked(
+    what: &str,
+    every: Duration,
+    mut holds: impl FnMut() -> bool,
+) -> Result<()> {
     let begun = Instant::now();
     while !holds() {
         if begun.elapsed() > PATIENCE {
             bail!("never: {what}");
         }
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::park_timeout(every);
     }
     Ok(())
 }
