@@ -2,6 +2,8 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use tracing::{info, warn};
+
 use crate::exit::Exit;
 
 /// Exit code of a process that was told twice.
@@ -35,8 +37,11 @@ impl Signals {
 
     /// From now on either signal ends the process at once.
     pub(crate) fn end_at_once(mut self) {
+        info!("stopping: tasks end and commit; a second signal ends the process at once");
         tokio::spawn(async move {
             self.any().await;
+            // What is durable stays so: offsets are behind their records, whatever is cut off here is done again.
+            warn!("told to stop twice: ending at once");
             std::process::exit(TOLD_TWICE);
         });
     }

@@ -11,5 +11,6 @@ mod internal_topics;
 mod jdbc;
 mod mixed;
 mod own_offsets;
+mod stopping;
 mod three_workers;
 pub(crate) mod world;
