@@ -114,7 +114,8 @@ impl Connector for BadConnector {
     }
     async fn task_configs(&mut self, _: usize) -> Result<Vec<Props>, ConnectError> {
         self.trap.spring("connector.task_configs").await;
-        Ok(vec![self.config.clone()])
+        let tasks = self.config.get("tasks").and_then(|text| text.parse().ok());
+        Ok(vec![self.config.clone(); tasks.unwrap_or(1)])
     }
     async fn stop(&mut self) {
         self.trap.spring("connector.stop").await;

@@ -24,4 +24,5 @@ mod retries;
 mod sink;
 mod sink_errors;
 mod standalone;
+mod tasks_max;
 mod world;
