@@ -96,6 +96,8 @@ pub struct Membership {
     pub(super) holding: bool,
     pub(super) heartbeat: Option<HeartbeatSent>,
     pub(super) heartbeat_due: Now,
+    /// Heartbeats since the last round.
+    pub(super) beats: u32,
     pub(super) stale_heartbeats: u32,
     pub(super) polled: Now,
     pub(super) rejoin: Option<String>,
@@ -123,6 +125,7 @@ impl Membership {
             holding: false,
             heartbeat: None,
             heartbeat_due: Now::ZERO,
+            beats: 0,
             stale_heartbeats: 0,
             polled: Now::ZERO,
             rejoin: None,
@@ -414,6 +417,7 @@ impl Membership {
                 // A heartbeat of the old generation says nothing about this one.
                 self.heartbeat = None;
                 self.heartbeat_due = now;
+                self.beats = 0;
                 self.member = Some(member.clone());
                 let token = self.tokens.next();
                 if leader == member {

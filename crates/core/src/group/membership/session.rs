@@ -16,6 +16,9 @@ use crate::{
 /// answer for lost. One can cross the answer on its way; two cannot.
 const STALE_HEARTBEATS_MAX: u32 = 2;
 
+/// Heartbeats after a round come this much faster than the interval at first, each pause twice the one before.
+const QUICK: u32 = 8;
+
 impl Membership {
     /// Whom to tell about what, if there is anything to tell.
     pub(super) fn heartbeat_identity(&self) -> Option<(Node, MemberId, GenerationId)> {
@@ -45,6 +48,13 @@ impl Membership {
         let Some((to, member, generation)) = self.heartbeat_identity() else {
             return;
         };
+        let interval = self.settings.heartbeat_interval;
+        if let Some(sent) = self.heartbeat
+            && now < sent.at + interval
+        {
+            self.heartbeat_due = sent.at + interval;
+            return;
+        }
         // One that is still on its way is given up: a single lost message must not cost the session.
         let token = self.tokens.next();
         self.heartbeat = Some(HeartbeatSent {
@@ -52,7 +62,11 @@ impl Membership {
             at: now,
             generation,
         });
-        self.heartbeat_due = now + self.settings.heartbeat_interval;
+        // A round that revokes is followed by another that gives away what was revoked, and the members who had nothing to
+        // give up hear of that by a heartbeat: nobody runs those tasks until then.
+        let quick = 1_u32.checked_shl(self.beats).unwrap_or(QUICK).min(QUICK);
+        self.beats = self.beats.saturating_add(1);
+        self.heartbeat_due = now + interval * quick / QUICK;
         effects.push(Effect::Heartbeat {
             token,
             to,

@@ -319,7 +319,52 @@ fn one_lost_heartbeat_does_not_cost_the_session() {
         token,
         result: Ok(()),
     });
-    assert!(member.at(9_900).step(Input::Tick).is_empty());
+    assert_eq!(
+        member.at(9_900).step(Input::Tick).iter().find_map(lost),
+        None
+    );
+}
+
+#[test]
+fn heartbeats_come_quickly_after_a_round_and_slow_down_to_the_interval() {
+    let mut member = Member::stable();
+    let mut sent = Vec::new();
+    // The first one, sent with the answer to the join, is lost.
+    for millis in (1_000..16_000).step_by(125) {
+        let beat = member
+            .at(millis)
+            .step(Input::Tick)
+            .iter()
+            .find_map(heartbeat);
+        if let Some(token) = beat {
+            sent.push(millis);
+            member.step(Input::HeartbeatAnswered {
+                token,
+                result: Ok(()),
+            });
+        }
+    }
+    let pauses: Vec<u64> = sent.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(
+        pauses.starts_with(&[750, 1_500, 3_000, 3_000]),
+        "{pauses:?}"
+    );
+}
+
+#[test]
+fn a_heartbeat_without_answer_is_followed_by_no_other_before_the_interval() {
+    let mut member = Member::stable();
+    let mut sent = Vec::new();
+    for millis in (1_000..8_000).step_by(125) {
+        let beat = member.at(millis).step(Input::Tick);
+        if beat.iter().any(|effect| heartbeat(effect).is_some()) {
+            sent.push(millis);
+        }
+    }
+    assert!(
+        sent.windows(2).all(|two| two[1] - two[0] >= 3_000),
+        "{sent:?}"
+    );
 }
 
 #[test]
