@@ -7,9 +7,15 @@ use std::{
 
 use milena_core::{
     Token,
-    group::{connect::WorkerSettings, membership::Settings, protocol::connect::ConnectProtocol},
+    group::{
+        connect::WorkerSettings,
+        membership::{Effect, Settings},
+        protocol::connect::ConnectProtocol,
+    },
     herder::{DistributedHerder, ExactlyOnceMode, HerderInput, HerderSettings, Incarnation},
 };
+
+use crate::coordinator::ReplyTo;
 
 /// What the network between a worker and the brokers does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +77,8 @@ pub(super) struct Host {
     pub(super) tick_at: Option<u64>,
     /// When the last JoinGroup arrives: the next one is behind it, as the shell promises.
     pub(super) joins_arrive: u64,
+    /// A JoinGroup that the broker has not read, and whose connection is gone.
+    pub(super) held_join: Option<(ReplyTo, Box<Effect>)>,
     /// When the last report of a plugin arrives: they come in order.
     pub(super) reports_arrive: u64,
     /// Ticks in a row without time passing between them.
@@ -106,6 +114,7 @@ impl Host {
             status_read: 0,
             tick_at: None,
             joins_arrive: 0,
+            held_join: None,
             reports_arrive: 0,
             spins: 0,
         }

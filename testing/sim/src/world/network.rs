@@ -82,8 +82,14 @@ impl World {
             return;
         }
         let mut delay = self.delay(worker);
-        if kind == Kind::Join {
-            delay = self.join_delay(to, delay);
+        if kind == Kind::Join
+            && let Some(host) = self.hosts.get_mut(worker)
+        {
+            host.joins_arrive = host.joins_arrive.max(self.now + delay);
+            delay = host.joins_arrive - self.now;
+        }
+        if kind == Kind::Join && self.holds(to, delay, &effect) {
+            return;
         }
         if self.faults.duplicates && self.rng.permille(20) {
             self.seen("requests twice");
@@ -111,37 +117,36 @@ impl World {
         );
     }
 
-    /// JoinGroups come in order, as the shell ends an older one, its connection with it, before it sends a newer. Only what
-    /// the broker has taken in already and not yet read may be overtaken: its sender hears that the connection broke.
-    fn join_delay(&mut self, to: ReplyTo, delay: u64) -> u64 {
-        let now = self.now;
+    /// JoinGroups come in order, as the shell ends an older one, its connection with it, before it sends a newer. Only one that
+    /// the broker has taken in and not yet read may be overtaken by the next, within the moment in which both are
+    /// read: its sender hears that the connection broke. A whole round later it would take back what the member said since,
+    /// in Java's workers as in ours: the protocol has nothing against that, and a broker no cause for it.
+    fn holds(&mut self, to: ReplyTo, delay: u64, effect: &Effect) -> bool {
         let quiet = self.healed;
-        let held = self.held_joins.as_mut().map_or(0, |rng| {
-            let held = rng.between(20, 9_000);
-            if !quiet && rng.permille(150) { held } else { 0 }
+        let breaks = self.held_joins.as_mut().and_then(|rng| {
+            let breaks = rng.between(1, 3_000);
+            (!quiet && rng.permille(150)).then_some(breaks)
         });
-        if held > 0 {
-            let breaks = self
-                .held_joins
-                .as_mut()
-                .map_or(1, |rng| rng.between(1, held));
-            let input = failed(to, Kind::Join, RequestFailure::Unknown);
-            self.after(delay + breaks, Event::Reply { to, input });
-        }
-        let in_order = self.held_joins.is_none();
-        let Some(host) = self.hosts.get_mut(to.worker) else {
-            return delay;
+        let (Some(breaks), Some(host)) = (breaks, self.hosts.get_mut(to.worker)) else {
+            return false;
         };
-        let overtakes = now + delay < host.joins_arrive;
-        let arrives = match in_order {
-            true => host.joins_arrive.max(now + delay),
-            false => now + delay + held,
+        host.held_join = Some((to, Box::new(effect.clone())));
+        let input = failed(to, Kind::Join, RequestFailure::Unknown);
+        self.after(delay + breaks, Event::Reply { to, input });
+        true
+    }
+
+    /// What a JoinGroup has overtaken comes behind it.
+    fn overtakes(&mut self, by: ReplyTo) {
+        let held = self.hosts.get_mut(by.worker);
+        let Some((to, effect)) = held.and_then(|host| host.held_join.take()) else {
+            return;
         };
-        host.joins_arrive = host.joins_arrive.max(arrives);
-        if overtakes && !in_order {
+        if to.process == by.process && to.token != by.token {
+            let behind = self.held_joins.as_mut().map_or(1, |rng| rng.between(1, 5));
             self.seen("joins overtaken");
+            self.after(behind, Event::Arrive { to, effect });
         }
-        arrives - now
     }
 
     pub(super) fn arrive(&mut self, to: ReplyTo, effect: Effect) {
@@ -177,7 +182,10 @@ impl World {
                     },
                 ));
             }
-            Effect::Join { request, .. } => self.group.join(now, request, to, &mut replies),
+            Effect::Join { request, .. } => {
+                self.group.join(now, request, to, &mut replies);
+                self.overtakes(to);
+            }
             Effect::Sync {
                 generation,
                 member,
