@@ -18,8 +18,8 @@ const DELAY: &str = "delay_ms";
 const DELAY_DEFAULT: Duration = Duration::from_secs(15);
 /// How long an idle sink waits for `put`, as in Java.
 const SINK_TIMEOUT_MAX: Duration = Duration::from_millis(250);
-/// How long a poll without records takes; Java's returns at once, and so its worker spins.
-const IDLE: Duration = Duration::from_millis(20);
+/// How long a poll without records takes, unless the failure comes before; Java's returns at once, and so its worker spins.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// `mock_mode`: `task-failure`, `connector-failure`, or anything else for none.
 pub(crate) fn mode(config: &Props) -> Option<&str> {
@@ -68,6 +68,14 @@ impl MockTask {
         Ok(())
     }
 
+    fn idle(&self) -> Duration {
+        let Some((begun, delay)) = self.failing else {
+            return IDLE;
+        };
+        let left = delay.saturating_sub(begun.elapsed());
+        IDLE.min(left + Duration::from_millis(1))
+    }
+
     fn check(&self) -> Result<(), ConnectError> {
         match self.failing {
             Some((begun, delay)) if begun.elapsed() > delay => Err(failure()),
@@ -88,7 +96,7 @@ impl SourceTask for MockTask {
 
     async fn poll(&mut self) -> Result<Option<Vec<SourceRecord>>, ConnectError> {
         self.check()?;
-        tokio::time::sleep(IDLE).await;
+        tokio::time::sleep(self.idle()).await;
         Ok(Some(Vec::new()))
     }
 
