@@ -533,10 +533,13 @@ impl World {
     }
 
     fn positioned(&mut self, of: u64, at: u64) {
-        // A zombie that heard of an old position can write nothing.
+        // A zombie that heard of an old position can write nothing: its epoch is old, or its lease is over.
         let epoch = self.broker.epoch();
         let own = self.instances.iter().find(|i| i.name == of);
-        let newest = !self.scenario.is_exactly_once() || own.is_some_and(|i| i.epoch == epoch);
+        let newest = match self.scenario.is_exactly_once() {
+            true => own.is_some_and(|i| i.epoch == epoch),
+            false => of == self.names,
+        };
         if at < self.pruned && newest {
             let text = format!(
                 "the task goes on at {at}, the source has only what follows {}",
