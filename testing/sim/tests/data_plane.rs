@@ -76,15 +76,6 @@ fn at_least_once_loses_nothing_and_commits_nothing_too_early() {
 }
 
 #[test]
-fn seeds_that_once_failed_keep_every_promise() {
-    // The oracle took what a zombie heard for what the task goes on with.
-    for seed in [1290, 2220] {
-        let report = run_source(Scenario::AtLeastOnce, options(seed, Careless::No));
-        assert_eq!(report.violation, None, "seed {seed}");
-    }
-}
-
-#[test]
 fn a_worker_that_wakes_up_after_its_lease_and_goes_on_is_noticed() {
     let scenario = Scenario::AtLeastOnce;
     bites("AtMostOneRunning", source(scenario, Careless::IgnoresLease));

@@ -273,12 +273,11 @@ impl World {
     fn start(&mut self) {
         // Without fencing, a leader starts no second one while the session of the first lasts.
         let held = |instance: &Instance| !instance.lease.is_expelled();
-        if self.given_up || !self.scenario.is_exactly_once() && self.instances.iter().any(held) {
+        if !self.scenario.is_exactly_once() && self.instances.iter().any(held) {
+            self.report.seen("starts refused");
             return;
         }
-        // At least once the lease of a worker ends its instance before a successor may start (`AtMostOneRunning`).
-        if !self.scenario.is_exactly_once() && !self.instances.is_empty() {
-            self.report.seen("starts refused");
+        if self.given_up {
             return;
         }
         self.names += 1;
