@@ -24,9 +24,6 @@ use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Codes of a coordinator that is not there yet.
-const NOT_YET: [i16; 3] = [14, 15, 16];
-
 /// One broker for the tests that run at the same time.
 fn kafka() -> Arc<KafkaBroker> {
     static SHARED: Mutex<Weak<KafkaBroker>> = Mutex::new(Weak::new());
