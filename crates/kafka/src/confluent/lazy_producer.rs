@@ -7,7 +7,10 @@
 use std::{
     collections::{HashSet, hash_map::DefaultHasher},
     hash::{Hash as _, Hasher as _},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +46,7 @@ impl KnownToWork {
                 acks,
                 measured: Arc::clone(measured),
                 made: OnceCell::new(),
+                stops_at_failure: AtomicBool::new(false),
             }));
         }
         let producer = ConfluentProducer::new(props, acks, measured)?;
@@ -74,11 +78,18 @@ struct LazyProducer {
     acks: AckSink,
     measured: Arc<Measured>,
     made: OnceCell<ConfluentProducer>,
+    stops_at_failure: AtomicBool,
 }
 
 impl LazyProducer {
     async fn made(&self) -> Result<&ConfluentProducer, KafkaError> {
-        let make = || async { ConfluentProducer::new(&self.props, self.acks.clone(), &self.measured) };
+        let make = || async {
+            let producer = ConfluentProducer::new(&self.props, self.acks.clone(), &self.measured)?;
+            if self.stops_at_failure.load(Ordering::Relaxed) {
+                producer.stop_at_failure();
+            }
+            Ok(producer)
+        };
         // The same configuration worked: what fails now, a name that does not resolve, may pass.
         self.made
             .get_or_try_init(make)
@@ -95,6 +106,13 @@ impl Producer for LazyProducer {
     async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)> {
         let producer = self.made().await.map_err(|error| (0, error))?;
         producer.send(batch).await
+    }
+
+    fn stop_at_failure(&self) {
+        self.stops_at_failure.store(true, Ordering::Relaxed);
+        if let Some(producer) = self.made.get() {
+            producer.stop_at_failure();
+        }
     }
 
     async fn flush(&self) -> Result<(), KafkaError> {
@@ -132,7 +150,7 @@ impl Producer for LazyProducer {
 mod tests {
     use std::sync::Arc;
 
-    use super::{ClientProps, Measured, KnownToWork, shape};
+    use super::{ClientProps, KnownToWork, Measured, shape};
 
     fn props(pairs: &[(&str, &str)]) -> ClientProps {
         let pairs = pairs.iter();
@@ -153,7 +171,10 @@ mod tests {
         let (known, measured) = (KnownToWork::default(), Arc::new(Measured::default()));
         let bad = props(&[("bootstrap.servers", "127.0.0.1:9"), ("acks", "maybe")]);
         for _ in 0..2 {
-            let failed = known.producer(&bad, Arc::new(|_| {}), &measured).err().unwrap();
+            let failed = known
+                .producer(&bad, Arc::new(|_| {}), &measured)
+                .err()
+                .unwrap();
             assert!(
                 failed
                     .message
