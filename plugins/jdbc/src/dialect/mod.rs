@@ -166,6 +166,15 @@ pub(crate) trait Dialect: Send + Sync {
     fn end_silent_transactions(&self) -> &'static [&'static str] {
         &[]
     }
+    /// Statements at the beginning of the transaction of a claim: how long it waits for a lock.
+    fn claim_begins(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// A statement that ends the sessions of ours that hold rows of a table (its quoted name) while their client is
+    /// silent in the middle of a statement, which no timeout of theirs ends: after a claim failed for a lock.
+    fn end_silent_statements(&self, _table: &str) -> Option<String> {
+        None
+    }
     /// The database's clock as whole seconds since 1970.
     fn epoch_seconds(&self) -> &'static str;
     /// The type of a text column that may be a key, and of a big integer (for the table of offsets).

@@ -70,9 +70,26 @@ impl Dialect for PostgreSql {
     fn end_silent_transactions(&self) -> &'static [&'static str] {
         &[
             "SET idle_in_transaction_session_timeout='15s'",
-            // Within COPY the session is not idle. A timeout of the user's own stays.
+            // A timeout of the user's own stays.
             "SELECT set_config('statement_timeout','60s',false) WHERE current_setting('statement_timeout')='0'",
         ]
+    }
+
+    fn claim_begins(&self) -> &'static [&'static str] {
+        &["SET LOCAL lock_timeout='5s'"]
+    }
+
+    /// While COPY waits for its rows, the session is not idle and `statement_timeout` is not looked at; whoever stands in the
+    /// way of a claim has been replaced, and what it was about to write comes again.
+    fn end_silent_statements(&self, table: &str) -> Option<String> {
+        Some(format!(
+            "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_locks l ON l.pid=a.pid WHERE \
+             l.locktype='relation' AND l.relation={}::regclass AND l.mode='RowExclusiveLock' AND l.granted AND \
+             a.pid<>pg_backend_pid() AND a.usename=current_user AND \
+             a.application_name=current_setting('application_name') AND a.wait_event='ClientRead' AND \
+             a.query_start<clock_timestamp()-interval '5 s'",
+            self.literal(table)
+        ))
     }
 
     fn epoch_seconds(&self) -> &'static str {

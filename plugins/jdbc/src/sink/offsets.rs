@@ -6,8 +6,12 @@
 //!
 //! A generation starts anew when its group is deleted, so an older one is only refused while the claim is
 //! fresh: [`STALE_SECONDS`] after the last write or claim, whoever holds the partition is let in.
+//!
+//! A zombie that was stopped within a transaction holds its row of the table: the server ends the transaction, or the
+//! claim that waits for it does.
 
 use milena_api::TopicPartition;
+use tracing::warn;
 
 use crate::{
     cell::Cell,
@@ -19,6 +23,9 @@ use crate::{
 /// After this long without a write the generation of a claim says nothing any more: no member of a group stalls
 /// longer (Java's default of `max.poll.interval.ms`) without being known as lost.
 pub(crate) const STALE_SECONDS: i64 = 300;
+
+/// SQLSTATE `lock_not_available`.
+const LOCK_TIMEOUT: &str = "55P03";
 
 /// The claim of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +190,9 @@ impl OffsetsTable {
         );
         session.execute(self.common.dialect.begin()).await?;
         let claimed = async {
+            for sql in self.common.dialect.claim_begins() {
+                session.execute(sql).await?;
+            }
             if session.execute(&raise).await? == 0 {
                 if self.read(session, partition).await?.is_some() {
                     return Ok(None);
@@ -206,6 +216,12 @@ impl OffsetsTable {
             Err(error) => {
                 // The first error is the one that counts.
                 let _second = session.execute("ROLLBACK").await;
+                let silent = self.common.dialect.end_silent_statements(&self.name());
+                if let Some(sql) = silent.filter(|_| error.code == LOCK_TIMEOUT) {
+                    warn!(topic = %partition.topic, partition = partition.partition,
+                        "another session holds the claim of the partition: it is ended if its client is silent");
+                    session.execute(&sql).await?;
+                }
                 Err(error)
             }
         }

@@ -95,6 +95,7 @@ async fn both_directions(server: &Server) {
     upserts_by_staging(server.port, &db).await;
     dead_letters(server.port, &db).await;
     exactly_once_over_a_killed_connection(server.port, &db).await;
+    exactly_once_behind_a_silent_client(server.port, &db).await;
     faults(server.port).await;
 }
 
@@ -411,6 +412,39 @@ async fn exactly_once_over_a_killed_connection(port: u16, db: &Client) {
     assert_eq!(
         rows(db, "select position from milena_sink_offsets").await,
         ["15"]
+    );
+}
+
+/// A worker that was stopped in the middle of a COPY holds the claim: no timeout of its session ends that.
+async fn exactly_once_behind_a_silent_client(port: u16, db: &Client) {
+    let silent = client(port).await;
+    silent
+        .batch_execute(
+            "set application_name='milena'; begin; update milena_sink_offsets set epoch=epoch",
+        )
+        .await
+        .unwrap();
+    let rows_to_come = silent
+        .copy_in::<_, bytes::Bytes>("copy once(id) from stdin")
+        .await
+        .unwrap();
+    let config = config(
+        port,
+        &[
+            ("table.name.format", "once"),
+            ("milena.sink.exactly.once", "true"),
+        ],
+    );
+    let mut task = sink(Vendor::Confluent, &config, &Heard::default(), false)
+        .await
+        .unwrap();
+    task.open(&[partition("orders")]).await.unwrap();
+    task.put(&[order(15, 15, Value::from("x"))]).await.unwrap();
+    drop(rows_to_come);
+    assert!(silent.batch_execute("commit").await.is_err());
+    assert_eq!(
+        rows(db, "select count(*),count(distinct id) from once").await,
+        ["16|16"]
     );
 }
 
