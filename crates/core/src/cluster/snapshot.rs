@@ -137,6 +137,21 @@ impl ClusterSnapshot {
             .is_some_and(|entry| entry.inconsistent)
     }
 
+    /// Whether task records of this connector were read that no commit has followed: the rest of a write that failed
+    /// half-way.
+    #[must_use]
+    pub fn has_unfinished_tasks(&self, name: &str) -> bool {
+        self.deferred
+            .get(name)
+            .is_some_and(|tasks| !tasks.is_empty())
+    }
+
+    /// The connectors of [`Self::has_unfinished_tasks`].
+    pub fn unfinished(&self) -> impl Iterator<Item = &ConnectorName> {
+        let unfinished = self.deferred.iter().filter(|(_, tasks)| !tasks.is_empty());
+        unfinished.map(|(name, _)| name)
+    }
+
     /// A task's configuration as stored; none for a task that may not run.
     #[must_use]
     pub fn task_config(&self, id: &TaskId) -> Option<&Arc<RawProps>> {

@@ -14,8 +14,9 @@ use crate::{
     cluster::{ClusterChange, ClusterSnapshot, TargetState},
 };
 
-/// How long the second record of a stop may be behind the first: Java's leader writes them one by one.
-const HALF_STOPPED_AFTER: Duration = Duration::from_secs(1);
+/// How long the last record of a change may be behind the first, be it a stop (two records, one by one, of Java's leader)
+/// or a task set: whoever runs the connector then takes the change for one that failed half-way, and completes it.
+const HALF_DONE_AFTER: Duration = Duration::from_secs(1);
 
 impl DistributedHerder {
     /// Takes up records of the config topic.
@@ -57,8 +58,14 @@ impl DistributedHerder {
             // Half of a stop, whose target got lost: whoever runs the connector gives it its tasks again.
             let started = self.cluster.target(name.as_str()) == TargetState::Started;
             if started && self.local.started_connector(name.as_str()).is_some() {
-                self.reconfigurations
-                    .request(now + HALF_STOPPED_AFTER, &name);
+                self.reconfigurations.request(now + HALF_DONE_AFTER, &name);
+            }
+        }
+        for name in self.cluster.unfinished() {
+            // An attempt that is under way sees for itself.
+            let (attempted, _) = self.reconfigurations.state_of(name);
+            if !attempted && self.local.started_connector(name.as_str()).is_some() {
+                self.reconfigurations.request(now + HALF_DONE_AFTER, name);
             }
         }
         // One round for all records that were read together.

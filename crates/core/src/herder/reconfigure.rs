@@ -259,7 +259,9 @@ pub(super) fn task_configs_op(
 }
 
 /// Whether a generated set differs from what is stored, or was made for another configuration of the connector
-/// (a changed converter or transform must restart tasks whose own configurations are the same).
+/// (a changed converter or transform must restart tasks whose own configurations are the same), or task records without a
+/// commit lie behind what is stored: once compaction has taken the older records of these tasks away, new readers would
+/// find a commit without its tasks (KAFKA-17719).
 fn tasks_changed(cluster: &ClusterSnapshot, name: &ConnectorName, configs: &[RawProps]) -> bool {
     let name = name.as_str();
     let stored = cluster.task_configs(name);
@@ -273,5 +275,5 @@ fn tasks_changed(cluster: &ClusterSnapshot, name: &ConnectorName, configs: &[Raw
         (Some(applied), Some(current)) => Arc::ptr_eq(applied, current) || applied == current,
         _ => false,
     };
-    !(same && applied)
+    !(same && applied) || cluster.has_unfinished_tasks(name)
 }

@@ -15,6 +15,7 @@ use crate::{
     status::StatusState,
 };
 
+mod fragments;
 mod healing;
 mod offsets;
 
