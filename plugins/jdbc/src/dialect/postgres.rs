@@ -169,6 +169,7 @@ impl Dialect for PostgreSql {
             decoders: Vec::new(),
             statements: HashMap::new(),
             stages: HashMap::new(),
+            staged: Vec::new(),
         }))
     }
 }
@@ -220,6 +221,8 @@ struct PostgresSession {
     statements: HashMap<String, Statement>,
     /// Staging tables of upserts, by the shape of their rows.
     stages: HashMap<String, String>,
+    /// Staging tables that hold rows of the transaction under way; its end empties them.
+    staged: Vec<String>,
 }
 
 /// A cell as a parameter in text format.
@@ -333,21 +336,28 @@ impl PostgresSession {
             Some(stage) => stage.clone(),
             None => {
                 let stage = format!("milena_stage_{}", self.stages.len());
+                // One of that name may have outlived a transaction that was rolled back.
                 let sql = format!(
-                    "CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS milena_row FROM {table} LIMIT 0"
+                    "DROP TABLE IF EXISTS pg_temp.{stage}; CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS milena_row FROM {table} LIMIT 0"
                 );
                 self.client.batch_execute(&sql).await.map_err(failed)?;
                 self.stages.insert(shape, stage.clone());
                 stage
             }
         };
+        if self.staged.contains(&stage) {
+            let sql = format!("DELETE FROM {stage}");
+            self.client.batch_execute(&sql).await.map_err(failed)?;
+        } else {
+            self.staged.push(stage.clone());
+        }
         self.copy(&format!("{stage}({list},milena_row)"), rows, true)
             .await?;
         let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
         let action = conflict(write, quoting);
         let sql = format!(
             "INSERT INTO {table}({list}) SELECT DISTINCT ON ({keys}) {list} FROM {stage} ORDER BY {keys},milena_row DESC \
-             ON CONFLICT ({keys}) DO {action}; DELETE FROM {stage}"
+             ON CONFLICT ({keys}) DO {action}"
         );
         self.client.batch_execute(&sql).await.map_err(failed)
     }
@@ -584,6 +594,9 @@ impl Session for PostgresSession {
         if sql.starts_with("ROLLBACK") {
             // Staging tables of the transaction go with it.
             self.stages.clear();
+        }
+        if sql == "COMMIT" || sql.starts_with("ROLLBACK") {
+            self.staged.clear();
         }
         let messages = self.client.simple_query(sql).await.map_err(failed)?;
         let counts = messages.iter().filter_map(|message| match message {

@@ -63,7 +63,7 @@ pub(crate) struct Writer {
     settings: Settings,
     connector: Arc<str>,
     columns: HashMap<TableId, Vec<Column>>,
-    plans: HashMap<Text, (TableId, Arc<Plan>)>,
+    plans: HashMap<Text, Arc<Plan>>,
     /// Tables whose type is one of `table.types`.
     checked: HashSet<TableId>,
 }
@@ -162,8 +162,8 @@ impl Writer {
         let mut buffers: IndexMap<TableId, Buffer> = IndexMap::new();
         for record in records {
             let kind = self.kind(record)?;
-            let (id, plan) = match self.plans.get(&record.topic) {
-                Some((id, plan)) if plan.shape.fits(record) => (id.clone(), Arc::clone(plan)),
+            let plan = match self.plans.get(&record.topic) {
+                Some(plan) if plan.shape.fits(record) => Arc::clone(plan),
                 _ => {
                     // The catalog may only be read, and a table changed, once what came before is written.
                     flush_all(session, &mut buffers).await?;
@@ -171,9 +171,10 @@ impl Writer {
                 }
             };
             let row = self.row(&plan, kind, record)?;
-            let buffer = match buffers.get_mut(&id) {
+            let id = &plan.insert.table;
+            let buffer = match buffers.get_mut(id) {
                 Some(buffer) => buffer,
-                None => buffers.entry(id).or_insert(Buffer {
+                None => buffers.entry(id.clone()).or_insert(Buffer {
                     plan: Arc::clone(&plan),
                     kind,
                     rows: Vec::with_capacity(records.len().min(self.settings.batch)),
@@ -295,7 +296,7 @@ impl Writer {
         session: &mut dyn Session,
         record: &SinkRecord,
         kind: WriteKind,
-    ) -> Result<(TableId, Arc<Plan>), WriteError> {
+    ) -> Result<Arc<Plan>, WriteError> {
         let settings = &self.settings;
         let common = &settings.common;
         let name = settings.table(&record.topic).map_err(WriteError::Record)?;
@@ -400,10 +401,9 @@ impl Writer {
             sources,
             keys,
         });
-        self.columns.insert(id.clone(), columns);
-        self.plans
-            .insert(record.topic.clone(), (id.clone(), Arc::clone(&plan)));
-        Ok((id, plan))
+        self.columns.insert(id, columns);
+        self.plans.insert(record.topic.clone(), Arc::clone(&plan));
+        Ok(plan)
     }
 }
 

@@ -226,7 +226,13 @@ pub(crate) fn value(read: &Read, cell: Cell, zone: &Zone) -> Result<Value, Conne
         },
         Read::Float64 => Value::Float64(double(&cell).ok_or_else(|| wrong(&cell))?),
         Read::Decimal(scale) => {
-            let decimal = decimal(&cell).ok_or_else(|| wrong(&cell))?;
+            let decimal = match cell {
+                // Nearly always: a column with a scale. Nothing is copied.
+                Cell::Decimal(decimal) if decimal.scale() == *scale => {
+                    return Ok(Value::Decimal(decimal));
+                }
+                cell => decimal(&cell).ok_or_else(|| wrong(&cell))?,
+            };
             Value::Decimal(decimal.set_scale(*scale, Rounding::Unnecessary).map_err(|_| {
                 ConnectError::data(format!(
                     "{decimal} has more than the {scale} digits after the point that its schema holds: declare \

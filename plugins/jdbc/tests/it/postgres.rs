@@ -377,6 +377,39 @@ async fn dead_letters(port: u16, db: &Client) {
         "{reports:?}"
     );
     assert!(reports[0].1.contains("out of range"), "{}", reports[0].1);
+    upserts_after_a_dead_letter(port, db).await;
+}
+
+/// A batch that was rolled back leaves the staging table of those before it to those after it.
+async fn upserts_after_a_dead_letter(port: u16, db: &Client) {
+    db.batch_execute("create table merged(id bigint primary key, item varchar(3))")
+        .await
+        .unwrap();
+    let heard = Heard::default();
+    let settings = [
+        ("table.name.format", "merged"),
+        ("insert.mode", "upsert"),
+        ("pk.mode", "record_key"),
+        ("pk.fields", "id"),
+        ("max.retries", "0"),
+    ];
+    let mut task = sink(Vendor::Confluent, &config(port, &settings), &heard, true)
+        .await
+        .unwrap();
+    for round in 0..3 {
+        let mut batch: Vec<_> = (0..10)
+            .map(|n| order(round * 10 + n, n, Value::from(format!("r{round}"))))
+            .collect();
+        if round == 1 {
+            batch[4] = order(14, 4, Value::from("too long"));
+        }
+        task.put(&batch).await.unwrap();
+    }
+    assert_eq!(
+        rows(db, "select count(*),min(item),max(item) from merged").await,
+        ["10|r2|r2"]
+    );
+    assert_eq!(heard.reports.lock().unwrap().len(), 1);
 }
 
 async fn exactly_once_over_a_killed_connection(port: u16, db: &Client) {
