@@ -239,7 +239,7 @@ impl Engine<'_> {
                     };
                     let sent = Sent {
                         topic: self.preparation.topic(),
-                        record: self.wants_records.then(|| record.clone()),
+                        record: self.wants_records.then(|| Box::new(record.clone())),
                     };
                     self.in_flight.add(Waiting { sent, submission });
                     origins.push(index);
@@ -369,7 +369,7 @@ impl Engine<'_> {
             }
             if let Some(record) = sent.record {
                 self.committed.push(CommittedRecord {
-                    record,
+                    record: *record,
                     written: at.map(|at| written(&sent.topic, &at)),
                 });
             }

@@ -169,6 +169,6 @@ pub(super) fn written(topic: &Arc<str>, at: &Acked) -> (TopicPartition, i64) {
 /// What stays of a record until it is answered.
 pub(super) struct Sent {
     pub(super) topic: Arc<str>,
-    /// Kept only for tasks that want it back.
-    pub(super) record: Option<SourceRecord>,
+    /// Kept only for tasks that want it back; behind a pointer, for the tens of thousands that do not.
+    pub(super) record: Option<Box<SourceRecord>>,
 }

@@ -299,7 +299,7 @@ impl Engine<'_> {
                              support is enabled",
                         ));
                     }
-                    let record = self.wants_records.then(|| record.clone());
+                    let record = self.wants_records.then(|| Box::new(record.clone()));
                     self.in_flight.add(Sent { topic, record });
                     origins.push(index);
                 }
@@ -399,7 +399,7 @@ impl Engine<'_> {
             }
             if let Some(record) = sent.record {
                 self.committed.push(CommittedRecord {
-                    record,
+                    record: *record,
                     written: Some(written(&sent.topic, &at)),
                 });
             }
