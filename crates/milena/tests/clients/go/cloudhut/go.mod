@@ -1,0 +1,3 @@
+module milena.test/cloudhut
+
+go 1.21

@@ -1,0 +1,3 @@
+module milena.test/ricardo
+
+go 1.21
