@@ -57,3 +57,17 @@ pub(crate) fn put(field: &Field, value: Value) -> Result<Value, ConnectError> {
     validate_field(field.name(), field.schema(), &value)?;
     Ok(value)
 }
+
+/// A value that goes from a field to another, read as [`read_slot`] and checked as [`put`]; what was valid under the very
+/// same schema is not checked again.
+pub(crate) fn carry(
+    value: Value,
+    from: &Field,
+    to: &Field,
+    replace_null: bool,
+) -> Result<Value, ConnectError> {
+    if !value.is_null() && from.schema().same(to.schema()) {
+        return Ok(value);
+    }
+    put(to, read_slot(value, from, replace_null))
+}

@@ -174,14 +174,16 @@ impl InsertField {
         let new = self
             .schemas
             .get(schema, |schema| wider(schema, insertions))?;
-        let (_, old) = inner.into_parts();
-        let mut slots = Vec::with_capacity(new.fields().len());
-        for (slot, field) in old.into_iter().zip(new.fields().values()) {
-            slots.push(copy::put(
-                field,
-                copy::read_slot(slot, field, self.replace_null),
-            )?);
+        let (own, mut slots) = inner.into_parts();
+        let valid = own.same(schema);
+        for (slot, field) in slots.iter_mut().zip(new.fields().values()) {
+            // What stays was valid under this very schema.
+            if slot.is_null() || !valid {
+                let value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
+                *slot = copy::put(field, value)?;
+            }
         }
+        slots.reserve_exact(self.insertions.len());
         for insertion in &self.insertions {
             slots.push(match (insertion.source.value(record)?, &insertion.source) {
                 (Some(Value::Int64(millis)), Source::Timestamp) => Value::Instant(millis),

@@ -84,6 +84,10 @@ impl RecordTransform for MaskField {
                 .collect())
         })?;
         for ((slot, field), masked) in slots.iter_mut().zip(schema.fields().values()).zip(masked) {
+            // What stays was valid under this very schema.
+            if !*masked && !slot.is_null() {
+                continue;
+            }
             let mut value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
             if *masked {
                 value = self.mask.over(&value)?;

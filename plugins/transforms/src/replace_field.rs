@@ -38,6 +38,8 @@ struct Plan {
     schema: Schema,
     /// Where each new field's value comes from; the name of a field that is not there is an error.
     from: Vec<Result<usize, String>>,
+    /// A value goes to several fields.
+    repeats: bool,
 }
 
 pub(crate) fn config_def() -> ConfigDef {
@@ -154,7 +156,7 @@ impl RecordTransform for ReplaceField {
                 let inner = require_struct(value, PURPOSE)?;
                 let choice = &self.choice;
                 let plan = self.schemas.get(schema, |schema| plan(schema, choice))?;
-                part.value = replaced(&inner, plan, self.replace_null)?.into();
+                part.value = replaced(inner, plan, self.replace_null)?.into();
                 part.schema = Some(plan.schema.clone());
             }
         }
@@ -162,18 +164,26 @@ impl RecordTransform for ReplaceField {
     }
 }
 
-fn replaced(inner: &Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
+fn replaced(mut inner: Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
+    let schema = inner.schema().clone();
     let mut slots = Vec::with_capacity(plan.from.len());
     for (field, from) in plan.schema.fields().values().zip(&plan.from) {
         let old = match from {
-            Ok(index) => inner.schema().field_at(*index),
+            Ok(index) => schema.field_at(*index),
             Err(name) => Some(inner.field(name)?),
         };
-        let value = match old {
-            Some(old) => copy::read_slot(inner.slot(old.index()).clone(), old, replace_null),
+        let Some(old) = old else {
+            slots.push(copy::put(field, Value::Null)?);
+            continue;
+        };
+        let index = old.index();
+        let value = match inner.slots_mut().get_mut(index) {
+            Some(slot) if plan.repeats => slot.clone(),
+            Some(slot) => std::mem::take(slot),
             None => Value::Null,
         };
-        slots.push(copy::put(field, value)?);
+        let old = schema.field_at(index).unwrap_or(field);
+        slots.push(copy::carry(value, old, field, replace_null)?);
     }
     Ok(Struct::from_slots(plan.schema.clone(), slots))
 }
@@ -191,8 +201,10 @@ fn plan(schema: &Schema, choice: &Choice) -> Result<Plan, ConnectError> {
         });
         builder = builder.field(name, field.schema().clone());
     }
+    let mut seen = HashSet::new();
     Ok(Plan {
         schema: builder.build()?,
+        repeats: !from.iter().all(|from| seen.insert(from)),
         from,
     })
 }
