@@ -58,15 +58,24 @@ pub(crate) fn put(field: &Field, value: Value) -> Result<Value, ConnectError> {
     Ok(value)
 }
 
-/// A value that goes from a field to another, read as [`read_slot`] and checked as [`put`]; what was valid under the very
-/// same schema is not checked again.
+/// Whether a value that was put under a schema fits it for ever. A struct may lack fields until it is put somewhere, so
+/// it is checked there, and so is what may hold one.
+pub(crate) fn settled(value: &Value) -> bool {
+    !matches!(
+        value,
+        Value::Null | Value::Struct(_) | Value::Array(_) | Value::Map(_)
+    )
+}
+
+/// A value that goes from a field to another, read as [`read_slot`] and checked as [`put`]; what is [`settled`] under the
+/// very same schema is not checked again.
 pub(crate) fn carry(
     value: Value,
     from: &Field,
     to: &Field,
     replace_null: bool,
 ) -> Result<Value, ConnectError> {
-    if !value.is_null() && from.schema().same(to.schema()) {
+    if settled(&value) && from.schema().same(to.schema()) {
         return Ok(value);
     }
     put(to, read_slot(value, from, replace_null))

@@ -177,8 +177,8 @@ impl InsertField {
         let (own, mut slots) = inner.into_parts();
         let valid = own.same(schema);
         for (slot, field) in slots.iter_mut().zip(new.fields().values()) {
-            // What stays was valid under this very schema.
-            if slot.is_null() || !valid {
+            // What stays is under this very schema.
+            if !valid || !copy::settled(slot) {
                 let value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
                 *slot = copy::put(field, value)?;
             }

@@ -84,8 +84,8 @@ impl RecordTransform for MaskField {
                 .collect())
         })?;
         for ((slot, field), masked) in slots.iter_mut().zip(schema.fields().values()).zip(masked) {
-            // What stays was valid under this very schema.
-            if !*masked && !slot.is_null() {
+            // What stays is under this very schema.
+            if !*masked && copy::settled(slot) {
                 continue;
             }
             let mut value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
