@@ -38,7 +38,7 @@ struct Plan {
     schema: Schema,
     /// Where each new field's value comes from; the name of a field that is not there is an error.
     from: Vec<Result<usize, String>>,
-    /// A value goes to several fields.
+    /// A value may go to several fields: each index stands once otherwise, and every name was found.
     repeats: bool,
 }
 
@@ -170,19 +170,17 @@ fn replaced(mut inner: Struct, plan: &Plan, replace_null: bool) -> Result<Struct
     for (field, from) in plan.schema.fields().values().zip(&plan.from) {
         let old = match from {
             Ok(index) => schema.field_at(*index),
-            Err(name) => Some(inner.field(name)?),
+            Err(name) => schema.field_at(inner.field(name)?.index()),
         };
         let Some(old) = old else {
             slots.push(copy::put(field, Value::Null)?);
             continue;
         };
-        let index = old.index();
-        let value = match inner.slots_mut().get_mut(index) {
+        let value = match inner.slots_mut().get_mut(old.index()) {
             Some(slot) if plan.repeats => slot.clone(),
             Some(slot) => std::mem::take(slot),
             None => Value::Null,
         };
-        let old = schema.field_at(index).unwrap_or(field);
         slots.push(copy::carry(value, old, field, replace_null)?);
     }
     Ok(Struct::from_slots(plan.schema.clone(), slots))
@@ -204,7 +202,7 @@ fn plan(schema: &Schema, choice: &Choice) -> Result<Plan, ConnectError> {
     let mut seen = HashSet::new();
     Ok(Plan {
         schema: builder.build()?,
-        repeats: !from.iter().all(|from| seen.insert(from)),
+        repeats: !from.iter().all(|from| from.is_ok() && seen.insert(from)),
         from,
     })
 }
