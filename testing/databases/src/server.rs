@@ -77,16 +77,7 @@ impl Server {
 
 /// Notes a test as skipped, as the tests against the Java worker do.
 pub(crate) fn skip(test: &str, missing: &str) -> Option<Server> {
-    let line = format!("{test} (missing: {missing})\n");
-    if let Some(log) = std::env::var_os("MILENA_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
-    let _gone = std::io::stderr().write_all(format!("skipped: {line}").as_bytes());
+    milena_testing_kafka::skipped(test, missing);
     None
 }
 

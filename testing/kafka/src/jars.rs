@@ -31,7 +31,13 @@ pub fn oracle_is_missing(test: &str) -> bool {
         Err(_) if has_jars(&libs()) => return false,
         Err(_) => "the artifacts of Apache Kafka; run: cargo xtask test".to_owned(),
     };
-    let line = format!("{test} (missing: {reason})\n");
+    skipped(test, &reason);
+    true
+}
+
+/// Notes a test that cannot run for what is missing: it must return then, and the runner counts it as skipped.
+pub fn skipped(test: &str, missing: &str) {
+    let line = format!("{test} (missing: {missing})\n");
     if let Some(log) = std::env::var_os("MILENA_SKIP_LOG") {
         let file = fs::OpenOptions::new().append(true).create(true).open(log);
         if let Ok(mut file) = file {
@@ -40,7 +46,6 @@ pub fn oracle_is_missing(test: &str) -> bool {
         }
     }
     let _ = write!(std::io::stderr(), "skipped: {line}");
-    true
 }
 
 /// The folder with the jars, installed by Maven when they are not there yet.

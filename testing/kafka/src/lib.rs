@@ -11,6 +11,6 @@ mod jvm;
 mod worker;
 
 pub use broker::{BrokerOptions, KafkaBroker};
-pub use jars::{ensure_jars, oracle_is_missing};
+pub use jars::{ensure_jars, oracle_is_missing, skipped};
 pub use jvm::free_ports;
 pub use worker::JavaWorker;

@@ -1,6 +1,6 @@
 //! librdkafka 2.12 through its Python binding, which brings the library with it.
 
-use std::{io::Write as _, path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command};
 
 use crate::{Served, output};
 
@@ -15,16 +15,7 @@ fn python(test: &str) -> Option<PathBuf> {
         Err(_) if installed.exists() => return Some(installed),
         Err(_) => "librdkafka; run: cargo xtask test".to_owned(),
     };
-    let line = format!("{test} (missing: {reason})\n");
-    if let Some(log) = std::env::var_os("MILENA_SKIP_LOG") {
-        let file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log);
-        file.unwrap().write_all(line.as_bytes()).unwrap();
-    }
-    let told = format!("skipped: {line}");
-    std::io::stderr().write_all(told.as_bytes()).unwrap();
+    milena_testing_kafka::skipped(test, &reason);
     None
 }
 

@@ -48,20 +48,8 @@ pub(crate) fn missing(test: &str, variable: &str) -> bool {
     let Ok(reason) = std::env::var(variable) else {
         return false;
     };
-    skipped(test, &reason);
+    milena_testing_kafka::skipped(test, &reason);
     true
-}
-
-/// Counts a test as skipped.
-pub(crate) fn skipped(test: &str, reason: &str) {
-    if let Some(log) = std::env::var_os("MILENA_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(file, "{test}: {reason}").unwrap();
-    }
 }
 
 fn fed(mut command: Command, input: &str) -> String {

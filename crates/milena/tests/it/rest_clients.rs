@@ -9,10 +9,10 @@ use std::{
     time::Instant,
 };
 
-use milena_testing_kafka::{JavaWorker, free_ports};
+use milena_testing_kafka::{JavaWorker, free_ports, skipped};
 
 use crate::{
-    clients::{Embedded, missing, skipped},
+    clients::{Embedded, missing},
     process::{Milena, PATIENCE, between_looks, get},
 };
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use milena_testing_kafka::{KafkaBroker, oracle_is_missing};
+use milena_testing_kafka::{KafkaBroker, oracle_is_missing, skipped};
 use serde_json::{Value, json};
 
 use crate::cluster::world::{Cluster, Worker, create, long, own_kafka, records, rest, until};
@@ -255,6 +255,7 @@ fn three_brokers_are_killed_and_started_in_turn() {
         return;
     }
     if !long() {
+        skipped(test, "MILENA_LONG=1, for the long forms");
         return;
     }
     let mut brokers = KafkaBroker::three().unwrap();
