@@ -100,9 +100,11 @@ impl Fleet {
         rest(method, &format!("{url}/connectors{path}"), None)
     }
 
+    /// A poll of this source gives one record: a transaction each would be so slow that few of them meet a fault.
     fn source(&self, name: &str) -> Value {
         json!({"name": name, "config": {
             "connector.class": "org.apache.kafka.connect.tools.VerifiableSourceConnector",
+            "transaction.boundary": "interval", "transaction.boundary.interval.ms": "100",
             "topic": self.cluster.topic(name), "throughput": RATE.to_string(), "tasks.max": "1"}})
     }
 
