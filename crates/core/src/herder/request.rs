@@ -110,6 +110,25 @@ pub enum Request {
     Health,
 }
 
+impl Request {
+    /// Whether it only looks at what is known, so that it may be answered before news that came earlier.
+    #[must_use]
+    pub fn is_look(&self) -> bool {
+        matches!(
+            self,
+            Self::ListConnectors
+                | Self::ConnectorInfo(_)
+                | Self::TaskConfigs(_)
+                | Self::ConnectorStatus(_)
+                | Self::ConnectorHealing(_)
+                | Self::TaskStatus(_)
+                | Self::Topics(_)
+                | Self::SignatureCheck
+                | Self::Health
+        )
+    }
+}
+
 /// Configuration and tasks of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectorDescription {

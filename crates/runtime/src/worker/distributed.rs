@@ -44,6 +44,8 @@ use crate::{
 
 /// News that may wait for the actor; hosts wait when it is full.
 pub(super) const NEWS: usize = 4096;
+/// Requests that only look and may wait; each is answered by one step.
+pub(super) const LOOKS: usize = 64;
 /// How long the cluster is asked before the log says that it does not answer.
 const ASK_FOR: Duration = Duration::from_secs(5);
 /// Answers of the network that may wait.
@@ -94,6 +96,7 @@ impl DistributedWorker {
         );
         let metrics = Arc::new(TaskMetricsBook::new(settings.common.metrics));
         let (news, received) = mpsc::channel(NEWS);
+        let (looks, asked) = mpsc::channel(LOOKS);
         let hosts = Arc::new(Hosts {
             registry: Arc::clone(&deps.registry),
             resolver,
@@ -133,9 +136,13 @@ impl DistributedWorker {
         let (session_key, signing_key) = watch::channel(None);
         let (shell, glimpse) = Shell::new(herder, Arc::clone(&hosts), session_key);
         let (ready, surroundings) = oneshot::channel();
-        let actor = tokio::spawn(shell.run(received, surroundings));
+        let actor = tokio::spawn(shell.run(received, asked, surroundings));
         let (fail, failure) = watch::channel(None);
-        let client = HerderClient { news, glimpse };
+        let client = HerderClient {
+            news,
+            looks,
+            glimpse,
+        };
         let port = Arc::new(WorkerPort {
             client: client.clone(),
             plugins: Arc::clone(&deps.plugins),

@@ -14,7 +14,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{InternalTopicError, SettingsError, hosts::News, port::WorkerPort, shell::Glimpse};
+use super::{
+    InternalTopicError, SettingsError,
+    hosts::{Ask, News},
+    port::WorkerPort,
+    shell::Glimpse,
+};
 use crate::task::TaskMetricsBook;
 
 /// Why a worker does not start, or ended of its own.
@@ -49,6 +54,8 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct HerderClient {
     pub(super) news: mpsc::Sender<News>,
+    /// Requests that only look: they do not wait behind the news of thousands of tasks that move.
+    pub(super) looks: mpsc::Sender<Ask>,
     pub(super) glimpse: watch::Receiver<Glimpse>,
 }
 
@@ -57,8 +64,14 @@ impl HerderClient {
     pub async fn ask(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
         let gone = || RequestError::Failed("Worker is shutting down".to_owned());
-        let sent = self.news.send(News::Ask { request, reply }).await;
-        sent.map_err(|_| gone())?;
+        let ask = Ask { request, reply };
+        let sent = match ask.request.is_look() {
+            true => self.looks.send(ask).await.is_ok(),
+            false => self.news.send(News::Ask(ask)).await.is_ok(),
+        };
+        if !sent {
+            return Err(gone());
+        }
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 

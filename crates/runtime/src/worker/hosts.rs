@@ -40,11 +40,15 @@ pub(super) enum News {
         token: Token,
         outcome: Outcome,
     },
-    Ask {
-        request: Request,
-        reply: oneshot::Sender<Answer>,
-    },
+    Ask(Ask),
     Stop,
+}
+
+/// A request, and where its answer goes.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) request: Request,
+    pub(super) reply: oneshot::Sender<Answer>,
 }
 
 /// Shared by all hosts of a worker.
@@ -114,10 +118,10 @@ impl Hosts {
         self.send(News::Outcome { token, outcome }).await;
     }
 
-    /// Asks the herder.
+    /// Asks the herder, behind all news that were sent before.
     pub(super) async fn ask(&self, request: Request) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.send(News::Ask { request, reply }).await;
+        self.send(News::Ask(Ask { request, reply })).await;
         answer
             .await
             .unwrap_or_else(|_| Err(RequestError::Failed("Worker is shutting down".to_owned())))

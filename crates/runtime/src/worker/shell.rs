@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use super::{
     connector_host::{ConnectorCommand, start_connector},
-    hosts::{Hosts, News},
+    hosts::{Ask, Hosts, News},
     task_host::{TaskCommand, TaskRun},
 };
 
@@ -108,6 +108,7 @@ impl<S: Surroundings> Shell<S> {
     pub(super) async fn run(
         mut self,
         mut news: mpsc::Receiver<News>,
+        mut looks: mpsc::Receiver<Ask>,
         mut surroundings: oneshot::Receiver<S>,
     ) {
         while !self.stopped {
@@ -119,9 +120,10 @@ impl<S: Surroundings> Shell<S> {
                     tokio::select! {
                         biased;
                         item = news.recv() => match item {
-                            Some(item) => self.input(item),
+                            Some(item) => Some(self.input(item)),
                             None => return,
                         },
+                        Some(ask) = looks.recv() => Some(self.asked(ask)),
                         Ok(ready) = &mut surroundings, if self.surroundings.is_none() => {
                             self.surroundings = Some(ready);
                             Some(HerderInput::Loaded)
@@ -133,11 +135,18 @@ impl<S: Surroundings> Shell<S> {
             if let Some(input) = input {
                 self.step(input);
             }
-            // News that are there go before the next look at the clock.
-            while let Ok(item) = news.try_recv() {
-                if let Some(input) = self.input(item) {
-                    self.step(input);
+            // News that are there go before the next look at the clock. When thousands of tasks move they are many: who
+            // only looks does not wait for all of them, nor do they wait for all who look.
+            loop {
+                for _ in 0..looks.len() {
+                    if let Ok(ask) = looks.try_recv() {
+                        let input = self.asked(ask);
+                        self.step(input);
+                    }
                 }
+                let Ok(item) = news.try_recv() else { break };
+                let input = self.input(item);
+                self.step(input);
             }
             self.show();
         }
@@ -147,8 +156,8 @@ impl<S: Surroundings> Shell<S> {
         Now::since_start(self.origin.elapsed())
     }
 
-    fn input(&mut self, news: News) -> Option<HerderInput> {
-        Some(match news {
+    fn input(&mut self, news: News) -> HerderInput {
+        match news {
             News::ConfigRecords(records) => HerderInput::ConfigRecords(records),
             News::StatusRecords(records) => HerderInput::StatusRecords(records),
             News::Network(input) => HerderInput::Network(input),
@@ -177,14 +186,19 @@ impl<S: Surroundings> Shell<S> {
                 }
             }
             News::Outcome { token, outcome } => HerderInput::Outcome { token, outcome },
-            News::Ask { request, reply } => {
-                self.last_request += 1;
-                let id = RequestId(self.last_request);
-                self.answers.insert(id, reply);
-                HerderInput::Request { id, request }
-            }
+            News::Ask(ask) => self.asked(ask),
             News::Stop => HerderInput::Stop,
-        })
+        }
+    }
+
+    fn asked(&mut self, ask: Ask) -> HerderInput {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.answers.insert(id, ask.reply);
+        HerderInput::Request {
+            id,
+            request: ask.request,
+        }
     }
 
     fn step(&mut self, input: HerderInput) {

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     CommonSettings, Resolver, SettingsError, StartError, WorkerDeps, WorkerHandle, client_props,
     connector_offsets::OneStore,
-    distributed::{NEWS, worker_id},
+    distributed::{LOOKS, NEWS, worker_id},
     file_offsets::FileOffsets,
     handle::HerderClient,
     hosts::Hosts,
@@ -56,6 +56,7 @@ impl StandaloneWorker {
 
         let metrics = Arc::new(TaskMetricsBook::new(common.metrics));
         let (news, received) = mpsc::channel(NEWS);
+        let (looks, asked) = mpsc::channel(LOOKS);
         let hosts = Arc::new(Hosts {
             registry: Arc::clone(&deps.registry),
             resolver,
@@ -90,7 +91,11 @@ impl StandaloneWorker {
         );
         let (session_key, _) = watch::channel(None);
         let (shell, glimpse) = Shell::new(herder, Arc::clone(&hosts), session_key);
-        let client = HerderClient { news, glimpse };
+        let client = HerderClient {
+            news,
+            looks,
+            glimpse,
+        };
         let port = Arc::new(WorkerPort {
             client: client.clone(),
             plugins: Arc::clone(&deps.plugins),
@@ -102,7 +107,7 @@ impl StandaloneWorker {
         let (ready, surrounded) = oneshot::channel();
         // The actor is not started yet, so it cannot be gone.
         let _ = ready.send(surroundings);
-        let actor = tokio::spawn(shell.run(received, surrounded));
+        let actor = tokio::spawn(shell.run(received, asked, surrounded));
         let (_, failure) = watch::channel(None);
         Ok(WorkerHandle {
             client,
