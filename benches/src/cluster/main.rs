@@ -1,9 +1,9 @@
 //! A cluster of three workers on Apache Kafka, wide: how long starts, rebalances, a `kill -9` and stops take, beside what
 //! they should take; one table.
 //!
-//! `cargo run --release -p milena-benches --bin cluster -- target/release/milena 1000 java`: the binary, how many connectors
-//! (idle mock sources of three tasks each), and whether the Java worker is measured on the same broker where it can be:
-//! its start, empty and with the same connectors. Needs what the tests with Apache Kafka need.
+//! `cargo run --release -p milena-benches --bin cluster -- target/release/milena 1000 100`: the binary, how many connectors
+//! (idle mock sources of three tasks each), and with how many Milena's and then Java's workers do the same once more on the
+//! same broker, side by side. Needs what the tests with Apache Kafka need.
 
 mod process;
 mod statuses;
@@ -21,7 +21,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use milena_testing_kafka::{BrokerOptions, JavaWorker, KafkaBroker};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 
 use crate::{
     process::{Worker, call, until, until_asked},
@@ -44,37 +44,53 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let binary = PathBuf::from(args.next().context("which binary?")?);
     let connectors: usize = args.next().map_or(Ok(1000), |n| n.parse())?;
-    let java = args.next().is_some_and(|arg| arg == "java");
+    let beside: Option<usize> = args.next().map(|n| n.parse()).transpose()?;
     let mut options = BrokerOptions::default();
     let created = "auto.create.topics.enable".to_owned();
     options.properties.insert(created, "true".to_owned());
     let kafka = KafkaBroker::start_with(&options)?;
-    let dir = tempfile::tempdir()?;
-    let bench = Bench {
-        binary,
-        dir,
-        connectors,
-        props: props(&kafka.bootstrap(), "wide"),
-        table: RefCell::default(),
-    };
-    let begun = Instant::now();
-    let mut outcome = bench.run();
-    if outcome.is_ok() && java {
-        let what = format!("java: with {connectors} connectors");
-        let empty = bench.java("java: empty", &props(&kafka.bootstrap(), "java"));
-        outcome = empty.and_then(|()| bench.java(&what, &bench.props));
+    let milena = Kind::Milena(binary);
+    let mut runs = vec![("", milena.clone(), connectors)];
+    if let Some(connectors) = beside {
+        runs.push(("beside Java: ", milena, connectors));
+        runs.push(("Java: ", Kind::Java, connectors));
     }
-    bench.table.borrow().print();
-    println!(
-        "{connectors} connectors, {} tasks; the whole run took {:.0} s",
-        connectors * TASKS,
-        begun.elapsed().as_secs_f64()
-    );
+    let begun = Instant::now();
+    let mut table = Table::default();
+    let mut outcome = Ok(());
+    for (at, (label, kind, connectors)) in runs.into_iter().enumerate() {
+        let bench = Bench {
+            label,
+            kind,
+            dir: tempfile::tempdir()?,
+            connectors,
+            props: props(&kafka.bootstrap(), &format!("wide{at}")),
+            table: RefCell::new(table),
+        };
+        outcome = bench.run();
+        table = bench.table.into_inner();
+        if outcome.is_err() {
+            break;
+        }
+    }
+    table.print();
+    println!("the whole run took {:.0} s", begun.elapsed().as_secs_f64());
     outcome
 }
 
+/// What is measured.
+#[derive(Clone)]
+enum Kind {
+    /// This binary.
+    Milena(PathBuf),
+    /// Kafka's worker.
+    Java,
+}
+
 struct Bench {
-    binary: PathBuf,
+    /// Before the name of each figure.
+    label: &'static str,
+    kind: Kind,
     dir: tempfile::TempDir,
     connectors: usize,
     props: BTreeMap<String, String>,
@@ -82,42 +98,56 @@ struct Bench {
 }
 
 impl Bench {
-    fn time(&self, what: &str, begun: Instant, most: Option<Duration>) {
-        let took = begun.elapsed();
-        self.table.borrow_mut().time(what, took, most);
+    /// What a figure is called, and what it may be: nothing is asked of Java.
+    fn named<T>(&self, what: &str, most: Option<T>) -> (String, Option<T>) {
+        let asked = matches!(self.kind, Kind::Milena(_));
+        (format!("{}{what}", self.label), most.filter(|_| asked))
+    }
+
+    fn time(&self, what: &str, took: Duration, most: Option<Duration>) {
+        let (what, most) = self.named(what, most);
+        self.table.borrow_mut().time(&what, took, most);
+    }
+
+    fn count(&self, what: &str, count: usize, most: Option<usize>) {
+        let (what, most) = self.named(what, most);
+        self.table.borrow_mut().count(&what, count, most);
     }
 
     fn memory(&self, what: &str, worker: &Worker, most: Option<f64>) -> Result<()> {
         let mib = worker.rss_mib()?;
-        self.table.borrow_mut().memory(what, mib, most);
+        let (what, most) = self.named(what, most);
+        self.table.borrow_mut().memory(&what, mib, most);
         Ok(())
+    }
+
+    fn start(&self, name: &str) -> Result<Worker> {
+        match &self.kind {
+            Kind::Milena(binary) => Worker::start(binary, self.dir.path(), name, &self.props),
+            Kind::Java => Worker::java(&self.props),
+        }
     }
 
     fn worker(&self, name: &str, what: &str, most: Option<Duration>) -> Result<Worker> {
         let begun = Instant::now();
-        let worker = Worker::start(&self.binary, self.dir.path(), name, &self.props)?;
-        self.time(&format!("{what}: start to REST ready"), begun, most);
+        let worker = self.start(name)?;
+        self.time(
+            &format!("{what}: start to REST ready"),
+            begun.elapsed(),
+            most,
+        );
         until("healthy", || {
             matches!(call("GET", &worker.url, "/health", ""), Ok((200, _)))
         })?;
-        self.time(&format!("{what}: start to healthy"), begun, None);
+        self.time(&format!("{what}: start to healthy"), begun.elapsed(), None);
         Ok(worker)
-    }
-
-    fn java(&self, what: &str, props: &BTreeMap<String, String>) -> Result<()> {
-        let begun = Instant::now();
-        let worker = JavaWorker::start_distributed(props)?;
-        until("Java serves", || {
-            matches!(call("GET", worker.url(), "/connectors", ""), Ok((200, _)))
-        })?;
-        self.time(&format!("{what}: start to REST ready"), begun, None);
-        Ok(())
     }
 
     fn run(&self) -> Result<()> {
         let connectors = self.connectors;
         let a = self.worker("a", "empty", Some(Duration::from_millis(300)))?;
         self.memory("RSS idle", &a, Some(30.0))?;
+        let since = statuses::now_ms();
         let begun = Instant::now();
         for n in 0..connectors {
             if n * TASKS == 102 {
@@ -132,15 +162,17 @@ impl Bench {
         }
         self.time(
             &format!("{connectors} connectors created in a loop"),
-            begun,
+            begun.elapsed(),
             None,
         );
         self.all_run(&a.url, connectors)?;
         self.time(
             &format!("{connectors} connectors and their tasks run"),
-            begun,
+            begun.elapsed(),
             None,
         );
+        let stopped = statuses::moved(&self.props, since)?.stopped;
+        self.count("tasks interrupted by that", stopped, Some(0));
         self.memory(&format!("RSS with {connectors} idle connectors"), &a, None)?;
         let (b, c) = self.two_more(&a)?;
         self.two_less(&a, b, c)?;
@@ -148,14 +180,14 @@ impl Bench {
         a.terminate()?;
         self.time(
             &format!("SIGTERM with {connectors} connectors: the process ended"),
-            begun,
+            begun.elapsed(),
             None,
         );
         let what = format!("alone, with {connectors} connectors");
         let begun = Instant::now();
         let last = self.worker("a", &what, s(2))?;
         self.all_run(&last.url, connectors)?;
-        self.time(&format!("{what}: all run again"), begun, None);
+        self.time(&format!("{what}: all run again"), begun.elapsed(), None);
         last.terminate()
     }
 
@@ -169,9 +201,13 @@ impl Bench {
         let begun = Instant::now();
         let what = format!("joining, with {} connectors", self.connectors);
         let b = self.worker("b", &what, s(2))?;
-        let c = Worker::start(&self.binary, self.dir.path(), "c", &self.props)?;
+        let c = self.start("c")?;
         self.balanced(&a.url, 3)?;
-        self.time("two more workers: spread evenly over three", begun, None);
+        self.time(
+            "two more workers: spread evenly over three",
+            begun.elapsed(),
+            None,
+        );
         asking.store(false, Ordering::Relaxed);
         let mut latencies = asker
             .join()
@@ -181,19 +217,17 @@ impl Bench {
             let found = latencies.get(latencies.len() * part / 100);
             found.copied().unwrap_or_default()
         };
-        let mut table = self.table.borrow_mut();
-        table.count(
-            "GET status during the rebalance: requests",
-            latencies.len(),
-            None,
-        );
-        table.time("GET status during the rebalance: p50", at(50), None);
-        table.time(
-            "GET status during the rebalance: p99",
-            at(99),
-            Some(Duration::from_millis(50)),
-        );
-        statuses::report(&self.props, since, &mut table)?;
+        let get = "GET status during the rebalance";
+        self.count(&format!("{get}: requests"), latencies.len(), None);
+        self.time(&format!("{get}: p50"), at(50), None);
+        let most = Some(Duration::from_millis(50));
+        self.time(&format!("{get}: p99"), at(99), most);
+        let moved = statuses::moved(&self.props, since)?;
+        self.count("moved tasks", moved.count, None);
+        self.time("moved tasks, stop to start: median", moved.median, None);
+        let gap = "moved tasks, stop to start: longest";
+        self.time(gap, moved.longest, s(3));
+        self.count("unmoved tasks interrupted", moved.interrupted, Some(0));
         Ok((b, c))
     }
 
@@ -202,13 +236,21 @@ impl Bench {
         b.kill()?;
         self.balanced(&a.url, 2)?;
         let what = format!("kill -9 (session {} s): all run again", SESSION.as_secs());
-        self.time(&what, begun, Some(SESSION + Duration::from_secs(5)));
+        self.time(
+            &what,
+            begun.elapsed(),
+            Some(SESSION + Duration::from_secs(5)),
+        );
         let begun = Instant::now();
         c.terminate()?;
-        self.time("SIGTERM: the process ended", begun, s(2));
+        self.time("SIGTERM: the process ended", begun.elapsed(), s(2));
         self.balanced(&a.url, 1)?;
         // The others hear of it by their next heartbeat, after 3 s at the latest.
-        self.time("SIGTERM: all of its work runs elsewhere", begun, s(5));
+        self.time(
+            "SIGTERM: all of its work runs elsewhere",
+            begun.elapsed(),
+            s(5),
+        );
         Ok(())
     }
 
@@ -260,7 +302,7 @@ fn latencies(url: &str, asking: &AtomicBool) -> Vec<Duration> {
         if call("GET", url, "/connectors/c0/status", "").is_ok() {
             all.push(begun.elapsed());
         }
-        std::thread::park_timeout(Duration::from_millis(10));
+        std::thread::park_timeout(Duration::from_millis(2));
     }
     all
 }

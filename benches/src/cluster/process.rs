@@ -11,17 +11,31 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use milena_testing_kafka::JavaWorker;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+enum Process {
+    Milena(Child),
+    Java(JavaWorker),
+}
+
 /// A worker process; killed when dropped.
 pub(crate) struct Worker {
-    child: Child,
+    process: Process,
     pub(crate) url: String,
 }
 
 impl Worker {
+    /// Starts Kafka's worker, with the small heap of the tests; it has joined its group.
+    pub(crate) fn java(props: &BTreeMap<String, String>) -> Result<Self> {
+        let worker = JavaWorker::start_distributed(props)?;
+        let url = worker.url().to_owned();
+        let process = Process::Java(worker);
+        Ok(Self { process, url })
+    }
+
     /// Starts a worker and waits for its REST server.
     pub(crate) fn start(
         binary: &PathBuf,
@@ -43,7 +57,7 @@ impl Worker {
             .spawn()
             .context("the worker cannot be run")?;
         let mut worker = Self {
-            child,
+            process: Process::Milena(child),
             url: String::new(),
         };
         until("REST answers", || {
@@ -60,9 +74,16 @@ impl Worker {
         Ok(worker)
     }
 
+    fn pid(&self) -> Result<u32> {
+        match &self.process {
+            Process::Milena(child) => Ok(child.id()),
+            Process::Java(worker) => worker.pid().context("the Java worker has ended"),
+        }
+    }
+
     /// Resident memory.
     pub(crate) fn rss_mib(&self) -> Result<f64> {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
         let line = text.lines().find(|line| line.starts_with("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().nth(1));
         let kib: f64 = kib.context("no VmRSS")?.parse()?;
@@ -71,25 +92,41 @@ impl Worker {
 
     /// SIGKILL.
     pub(crate) fn kill(mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
+        match &mut self.process {
+            Process::Milena(child) => {
+                child.kill()?;
+                child.wait()?;
+            }
+            Process::Java(worker) => worker.kill(),
+        }
         Ok(())
     }
 
     /// SIGTERM, and the wait for its end.
     pub(crate) fn terminate(mut self) -> Result<()> {
-        let pid = self.child.id().to_string();
+        let pid = self.pid()?.to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
-        self.child.wait()?;
-        Ok(())
+        match &mut self.process {
+            Process::Milena(child) => {
+                child.wait()?;
+                Ok(())
+            }
+            // Its parent has not been told yet that it ended, so it stays in the table of processes.
+            Process::Java(_) => until("the Java worker has ended", || {
+                let status = fs::read_to_string(format!("/proc/{pid}/status"));
+                status.map_or(true, |text| text.contains("State:\tZ"))
+            }),
+        }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Ended already, most of the time.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Process::Milena(child) = &mut self.process {
+            // Ended already, most of the time.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

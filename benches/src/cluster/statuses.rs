@@ -9,20 +9,27 @@ use std::{
 use anyhow::Result;
 use milena_kafka::ports::{ClientProps, Isolation, ListAt, StartAt};
 
-use crate::table::Table;
-
 /// Wall clock in milliseconds.
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(0)
 }
 
-/// Takes up what happened to tasks since then.
-pub(crate) fn report(
-    props: &BTreeMap<String, String>,
-    since: i64,
-    table: &mut Table,
-) -> Result<()> {
+/// What happened to tasks.
+pub(crate) struct Moved {
+    /// Tasks that stopped at all.
+    pub(crate) stopped: usize,
+    /// Tasks that stopped at one worker and run on another now.
+    pub(crate) count: usize,
+    /// From the stop at one worker to the start at another.
+    pub(crate) median: Duration,
+    pub(crate) longest: Duration,
+    /// Tasks that stopped and went on where they were.
+    pub(crate) interrupted: usize,
+}
+
+/// What happened to tasks since then.
+pub(crate) fn moved(props: &BTreeMap<String, String>, since: i64) -> Result<Moved> {
     let mut tasks: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     for (at, key, value) in read(props)? {
         if at >= since && key.starts_with("status-task-") {
@@ -31,6 +38,7 @@ pub(crate) fn report(
     }
     let mut gaps = Vec::new();
     let mut interrupted = 0;
+    let mut stops = 0;
     for (_, mut records) in tasks {
         records.sort_by_key(|(at, _)| *at);
         let owner = |value: &str| {
@@ -44,6 +52,7 @@ pub(crate) fn report(
             .iter()
             .rev()
             .find(|(_, value)| value.contains("RUNNING"));
+        stops += usize::from(stopped.is_some());
         match (stopped, running) {
             (Some((from, old)), Some((to, new))) => {
                 gaps.push(to - from);
@@ -57,15 +66,13 @@ pub(crate) fn report(
     let max = gaps.last().copied().unwrap_or(0);
     let median = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
     let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
-    table.count("moved tasks", gaps.len(), None);
-    table.time("moved tasks, stop to start: median", millis(median), None);
-    table.time(
-        "moved tasks, stop to start: longest",
-        millis(max),
-        Some(Duration::from_secs(3)),
-    );
-    table.count("unmoved tasks interrupted", interrupted, Some(0));
-    Ok(())
+    Ok(Moved {
+        stopped: stops,
+        count: gaps.len(),
+        median: millis(median),
+        longest: millis(max),
+        interrupted,
+    })
 }
 
 fn read(props: &BTreeMap<String, String>) -> Result<Vec<(i64, String, String)>> {
