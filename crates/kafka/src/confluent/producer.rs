@@ -2,10 +2,12 @@
 
 use std::{
     borrow::Cow,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 
@@ -164,8 +166,15 @@ impl ConfluentProducer {
 }
 
 impl Drop for ConfluentProducer {
+    /// A task that was cancelled drops its producer as it is. Left alone, the library would go on to send what it holds, for
+    /// as long as the delivery timeout lets it: for a task for ever, beside the one that took its place.
     fn drop(&mut self) {
         self.forward.abort();
+        let mut close = pin!(self.producer.close_with_timeout(Duration::ZERO));
+        // The first step throws away what is unsent and ends the library's thread; nobody needs to hear of the rest.
+        let _ = close
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(Waker::noop()));
     }
 }
 

@@ -6,6 +6,7 @@ use milena_kafka::ports::{
     CommitError, Fetcher, Header, InRecord, KafkaErrorKind, OutRecord, StartAt, TimestampType,
 };
 use milena_testing_kafka::oracle_is_missing;
+use tokio::net::TcpListener;
 
 use crate::support::World;
 
@@ -186,6 +187,37 @@ async fn a_record_that_is_too_large_is_answered_by_class() {
         }
     }
     producer.close(Duration::from_secs(1)).await;
+}
+
+/// It would go on to try, for as long as its delivery timeout lets it, and write beside whoever took its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_is_dropped_sends_nothing_more() {
+    let world = World::embedded().await;
+    world.topic("dropped", 1).await;
+    let (producer, acks) = world
+        .producer(&[
+            ("delivery.timeout.ms", "2147483647"),
+            ("request.timeout.ms", "1000"),
+            ("reconnect.backoff.max.ms", "50"),
+        ])
+        .await;
+    let topic = "dropped".into();
+    producer.send(vec![record(&topic, "a", 0)]).await.unwrap();
+    assert!(acks.wait(1).await[0].outcome.is_ok());
+    let address = world.end().await;
+    let listener = TcpListener::bind(&address).await.unwrap();
+    producer.send(vec![record(&topic, "b", 1)]).await.unwrap();
+    let tries = async || tokio::time::timeout(Duration::from_secs(60), listener.accept()).await;
+    tries().await.expect("it tries while it lives").unwrap();
+    drop(producer);
+    // It would wait for a second at most between two tries.
+    let quiet = async || tokio::time::timeout(Duration::from_secs(3), listener.accept()).await;
+    for _ in 0..20 {
+        if quiet().await.is_err() {
+            return;
+        }
+    }
+    panic!("it still tries to send");
 }
 
 const TOO_LARGE: &str = "org.apache.kafka.common.errors.RecordTooLargeException";

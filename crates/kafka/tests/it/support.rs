@@ -21,7 +21,7 @@ static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| KafkaBroker::start().unwr
 pub(crate) struct World {
     bootstrap: String,
     /// The embedded broker and its folder, which end with the world.
-    _embedded: Option<(RunningBroker, TempDir)>,
+    embedded: Option<(RunningBroker, TempDir)>,
 }
 
 impl World {
@@ -29,7 +29,7 @@ impl World {
     pub(crate) fn kafka() -> Self {
         Self {
             bootstrap: KAFKA.bootstrap(),
-            _embedded: None,
+            embedded: None,
         }
     }
 
@@ -42,8 +42,16 @@ impl World {
         let broker = Broker::start(config).await.unwrap();
         Self {
             bootstrap: broker.bootstrap(),
-            _embedded: Some((broker, folder)),
+            embedded: Some((broker, folder)),
         }
+    }
+
+    /// Ends the embedded broker; answers its address.
+    pub(crate) async fn end(self) -> String {
+        if let Some((broker, _)) = self.embedded {
+            broker.shutdown().await;
+        }
+        self.bootstrap
     }
 
     pub(crate) fn props(&self, more: &[(&str, &str)]) -> ClientProps {

@@ -108,7 +108,8 @@ impl Fleet {
             "topic": self.cluster.topic(name), "throughput": RATE.to_string(), "tasks.max": "1"}})
     }
 
-    fn fault(&mut self, fault: Fault, dice: &mut Dice) {
+    /// Answers which connector it met, if any.
+    fn fault(&mut self, fault: Fault, dice: &mut Dice) -> &'static str {
         let one = usize::try_from(dice.below(self.connectors.len() as u64)).unwrap();
         let connector = self.connectors[one];
         match fault {
@@ -134,6 +135,7 @@ impl Fleet {
             },
             Fault::BrokerKilled => {}
         }
+        connector
     }
 
     /// Until it is taken: the worker may be without a leader for a while.
@@ -179,13 +181,20 @@ struct Count {
 fn count(of: &str, numbers: &[&str], kills: u64) -> Count {
     let mut count = Count::default();
     let mut next = 0;
-    for text in numbers {
+    for (at, text) in numbers.iter().enumerate() {
         let number: u64 = text.parse().unwrap_or(u64::MAX);
         if number > next {
             count.torn += 1;
+            let around = numbers.iter().skip(at.saturating_sub(5)).take(400);
+            let missing = next.to_string();
             assert!(
                 count.torn <= kills,
-                "{of}: {text} is where {next} should be: lost, or out of order"
+                "{of}: {text} is where {next} should be ({}); around it: {:?}",
+                match numbers.iter().skip(at).position(|later| **later == missing) {
+                    Some(after) => format!("out of order: it comes {after} later"),
+                    None => "lost".to_owned(),
+                },
+                around.collect::<Vec<_>>()
             );
             continue;
         }
@@ -205,6 +214,12 @@ fn count(of: &str, numbers: &[&str], kills: u64) -> Count {
         "{of}: too much was repeated: {count:?}"
     );
     count
+}
+
+/// What is read when the test fails.
+fn note(what: &str) {
+    let line = format!("chaos: {what}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 fn env(name: &str) -> Option<u64> {
@@ -333,6 +348,7 @@ fn faults(
         *happened.entry(fault).or_default() += 1;
         if fault == Fault::BrokerKilled {
             kafka.kill();
+            note(&format!("{:?}: {fault:?}", begun.elapsed()));
             back_at = Some(Instant::now() + Duration::from_millis(500 + dice.below(4_000)));
         } else {
             let at = usize::from(dice.below(3) == 0);
@@ -340,13 +356,16 @@ fn faults(
             let needs_broker = matches!(fault, Fault::PausedAndResumed | Fault::Rebalanced);
             if needs_broker && back_at.take().is_some() {
                 kafka.restart().unwrap();
+                note(&format!("{:?}: the broker is back", begun.elapsed()));
             }
-            fleets[at].fault(fault, dice);
+            let one = fleets[at].fault(fault, dice);
+            note(&format!("{:?}: {fault:?} of {at} {one}", begun.elapsed()));
         }
         std::thread::park_timeout(Duration::from_millis(200 + dice.below(2_500)));
         if back_at.is_some_and(|at| at <= Instant::now()) {
             back_at = None;
             kafka.restart().unwrap();
+            note(&format!("{:?}: the broker is back", begun.elapsed()));
         }
         if let Some(failed) = fleets.iter().flat_map(Fleet::failed).next() {
             panic!("a task has failed: {failed}");

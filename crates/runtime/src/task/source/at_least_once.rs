@@ -102,7 +102,12 @@ pub(super) async fn run(
         engine.finish(task).await;
     }
     task.stop().await;
-    engine.producer.close(CLOSE).await;
+    // Who lost its place must not send beside who took it.
+    let within = match engine.running.spec.world.lease.holds() {
+        true => CLOSE,
+        false => Duration::ZERO,
+    };
+    engine.producer.close(within).await;
     outcome
 }
 
@@ -470,7 +475,8 @@ impl Engine<'_> {
         }
     }
 
-    /// Waits for outstanding answers, at most the flush timeout, and commits once.
+    /// Waits for outstanding answers, at most the flush timeout, and commits once. Who lost its place waits for nothing: the
+    /// answers would not be committed.
     async fn settle(&mut self, task: &mut dyn SourceTask) {
         let deadline = Instant::now() + self.running.spec.world.offset_flush_timeout;
         while self.in_flight.len() > 0 {
@@ -478,7 +484,7 @@ impl Engine<'_> {
                 warn!(task = %self.running.spec.id, %error, "a record was not written");
                 break;
             }
-            if self.in_flight.len() == 0 {
+            if self.in_flight.len() == 0 || !self.running.spec.world.lease.holds() {
                 break;
             }
             tokio::select! {
