@@ -25,6 +25,8 @@ use tokio::{sync::mpsc, task::AbortHandle};
 pub struct GroupNet {
     channel: Arc<dyn GroupChannel>,
     protocol_type: &'static str,
+    /// `group.instance.id` (KIP-345).
+    instance: Option<String>,
     inputs: mpsc::Sender<Input>,
     /// The JoinGroup or SyncGroup under way. A newer JoinGroup ends it, its connection with it, so that
     /// the coordinator never sees an older one after it.
@@ -42,9 +44,16 @@ impl GroupNet {
         Self {
             channel,
             protocol_type,
+            instance: None,
             inputs,
             waiting: Arc::default(),
         }
+    }
+
+    /// A static member: it keeps its place when it goes and comes back within the session timeout.
+    #[must_use]
+    pub fn with_instance(self, instance: Option<String>) -> Self {
+        Self { instance, ..self }
     }
 
     /// Begins a network effect and answers it later by one input; an effect that is the owner's comes back.
@@ -82,16 +91,8 @@ impl GroupNet {
     async fn answer(&self, effect: Effect) -> Option<Input> {
         Some(match effect {
             Effect::FindCoordinator { token } => {
-                let found = self.channel.find_coordinator().await;
-                let node = |at: ports::GroupCoordinator| Node {
-                    id: at.id,
-                    host: at.host,
-                    port: at.port,
-                };
-                Input::CoordinatorFound {
-                    token,
-                    result: found.map(node).map_err(|e| failure(&e)),
-                }
+                let result = find(&*self.channel).await;
+                Input::CoordinatorFound { token, result }
             }
             Effect::Join { token, request, .. } => Input::Joined {
                 token,
@@ -108,7 +109,7 @@ impl GroupNet {
                 let request = ports::SyncRequest {
                     generation: generation.0,
                     member_id: member.as_str().to_owned(),
-                    instance_id: None,
+                    instance_id: self.instance.clone(),
                     protocol_type: self.protocol_type.to_owned(),
                     protocol,
                     assignments: assignments
@@ -131,7 +132,7 @@ impl GroupNet {
             } => {
                 let beat = self
                     .channel
-                    .heartbeat(generation.0, member.as_str(), None)
+                    .heartbeat(generation.0, member.as_str(), self.instance.as_deref())
                     .await;
                 Input::HeartbeatAnswered {
                     token,
@@ -144,11 +145,12 @@ impl GroupNet {
                 reason,
                 ..
             } => {
-                let left = self.channel.leave(member.as_str(), &reason).await;
-                Input::LeaveAnswered {
-                    token,
-                    result: coded(left),
-                }
+                let result = match self.instance {
+                    // As Java's: the place of a static member is kept until the session ends.
+                    Some(_) => Ok(()),
+                    None => coded(self.channel.leave(member.as_str(), &reason).await),
+                };
+                Input::LeaveAnswered { token, result }
             }
             Effect::Commit {
                 token,
@@ -157,14 +159,15 @@ impl GroupNet {
                 offsets,
                 ..
             } => {
-                let result = self.commit(generation, &member, offsets).await;
+                let of = (member.as_str(), self.instance.as_deref());
+                let result = commit(&*self.channel, generation, of, offsets).await;
                 Input::CommitAnswered { token, result }
             }
             Effect::Fetch {
                 token, partitions, ..
             } => Input::FetchAnswered {
                 token,
-                result: self.fetch(partitions).await,
+                result: fetch(&*self.channel, partitions, None).await,
             },
             _ => return None,
         })
@@ -178,7 +181,7 @@ impl GroupNet {
                 .member
                 .map(|id| id.as_str().to_owned())
                 .unwrap_or_default(),
-            instance_id: None,
+            instance_id: self.instance.clone(),
             protocol_type: self.protocol_type.to_owned(),
             protocols: request
                 .protocols
@@ -214,75 +217,88 @@ impl GroupNet {
             code => Err(RequestFailure::Code(code)),
         }
     }
-
-    async fn commit(
-        &self,
-        generation: GenerationId,
-        member: &MemberId,
-        offsets: Vec<OffsetToCommit>,
-    ) -> Result<Vec<(TopicPartition, ErrorCode)>, RequestFailure> {
-        let wire = offsets.into_iter().map(|offset| GroupOffset {
-            topic: offset.partition.topic.as_ref().to_owned(),
-            partition: offset.partition.partition,
-            offset: offset.offset,
-            metadata: Some(offset.metadata),
-            error: 0,
-        });
-        let answers = self
-            .channel
-            .commit_offsets(generation.0, member.as_str(), None, wire.collect())
-            .await;
-        let one = |answer: GroupOffset| {
-            (
-                TopicPartition::new(answer.topic, answer.partition),
-                ErrorCode(answer.error),
-            )
-        };
-        Ok(answers
-            .map_err(|error| failure(&error))?
-            .into_iter()
-            .map(one)
-            .collect())
-    }
-
-    async fn fetch(
-        &self,
-        partitions: Vec<TopicPartition>,
-    ) -> Result<Vec<milena_core::group::membership::FetchAnswer>, RequestFailure> {
-        let wanted: Vec<(String, i32)> = partitions
-            .iter()
-            .map(|tp| (tp.topic.as_ref().to_owned(), tp.partition))
-            .collect();
-        let answers = self
-            .channel
-            .fetch_offsets(wanted, true)
-            .await
-            .map_err(|error| failure(&error))?;
-        let mut found: BTreeMap<TopicPartition, Result<FetchedOffset, ErrorCode>> = BTreeMap::new();
-        for answer in answers {
-            let partition = TopicPartition::new(answer.topic, answer.partition);
-            let outcome = match answer.error {
-                0 => Ok(FetchedOffset {
-                    offset: (answer.offset >= 0).then_some(answer.offset),
-                    leader_epoch: None,
-                    metadata: answer.metadata.unwrap_or_default(),
-                }),
-                code => Err(ErrorCode(code)),
-            };
-            found.insert(partition, outcome);
-        }
-        // A partition that the broker does not speak of has no committed offset.
-        let complete = |tp: TopicPartition| {
-            let outcome = found
-                .remove(&tp)
-                .unwrap_or_else(|| Ok(FetchedOffset::default()));
-            (tp, outcome)
-        };
-        Ok(partitions.into_iter().map(complete).collect())
-    }
 }
 
-fn failure(error: &KafkaError) -> RequestFailure {
+/// Finds the coordinator.
+pub(crate) async fn find(channel: &dyn GroupChannel) -> Result<Node, RequestFailure> {
+    let found = channel.find_coordinator().await;
+    let node = |at: ports::GroupCoordinator| Node {
+        id: at.id,
+        host: at.host,
+        port: at.port,
+    };
+    found.map(node).map_err(|error| failure(&error))
+}
+
+/// Commits offsets in a generation, or in a member's epoch.
+pub(crate) async fn commit(
+    channel: &dyn GroupChannel,
+    generation: GenerationId,
+    (member, instance): (&str, Option<&str>),
+    offsets: Vec<OffsetToCommit>,
+) -> Result<Vec<(TopicPartition, ErrorCode)>, RequestFailure> {
+    let wire = offsets.into_iter().map(|offset| GroupOffset {
+        topic: offset.partition.topic.as_ref().to_owned(),
+        partition: offset.partition.partition,
+        offset: offset.offset,
+        metadata: Some(offset.metadata),
+        error: 0,
+    });
+    let answers = channel
+        .commit_offsets(generation.0, member, instance, wire.collect())
+        .await;
+    let one = |answer: GroupOffset| {
+        (
+            TopicPartition::new(answer.topic, answer.partition),
+            ErrorCode(answer.error),
+        )
+    };
+    Ok(answers
+        .map_err(|error| failure(&error))?
+        .into_iter()
+        .map(one)
+        .collect())
+}
+
+/// Fetches committed offsets; `member`: id and epoch, where partitions are assigned by the broker.
+pub(crate) async fn fetch(
+    channel: &dyn GroupChannel,
+    partitions: Vec<TopicPartition>,
+    member: Option<(&str, i32)>,
+) -> Result<Vec<milena_core::group::membership::FetchAnswer>, RequestFailure> {
+    let wanted: Vec<(String, i32)> = partitions
+        .iter()
+        .map(|tp| (tp.topic.as_ref().to_owned(), tp.partition))
+        .collect();
+    let answers = channel
+        .fetch_offsets(wanted, true, member)
+        .await
+        .map_err(|error| failure(&error))?;
+    let mut found: BTreeMap<TopicPartition, Result<FetchedOffset, ErrorCode>> = BTreeMap::new();
+    for answer in answers {
+        let partition = TopicPartition::new(answer.topic, answer.partition);
+        let outcome = match answer.error {
+            0 => Ok(FetchedOffset {
+                offset: (answer.offset >= 0).then_some(answer.offset),
+                leader_epoch: None,
+                metadata: answer.metadata.unwrap_or_default(),
+            }),
+            code => Err(ErrorCode(code)),
+        };
+        found.insert(partition, outcome);
+    }
+    // A partition that the broker does not speak of has no committed offset.
+    let complete = |tp: TopicPartition| {
+        let outcome = found
+            .remove(&tp)
+            .unwrap_or_else(|| Ok(FetchedOffset::default()));
+        (tp, outcome)
+    };
+    Ok(partitions.into_iter().map(complete).collect())
+}
+
+/// What a failed request is to a membership.
+pub(crate) fn failure(error: &KafkaError) -> RequestFailure {
     match error.kind {
         KafkaErrorKind::Unknown => RequestFailure::Unknown,
         KafkaErrorKind::Unauthorized => RequestFailure::Code(ErrorCode::GROUP_AUTHORIZATION_FAILED),

@@ -71,16 +71,6 @@ pub fn fate(client: ClientKind, name: &str) -> Fate {
             &["false"],
             "a task ends its own transactions (KIP-939 is not offered)",
         ),
-        "group.protocol" => unless(
-            &["classic"],
-            "sink tasks use the classic protocol, which every broker serves; leave it out",
-        ),
-        "group.remote.assignor" => {
-            refused("it belongs to group.protocol=consumer, which is not available")
-        }
-        "group.instance.id" => {
-            refused("all tasks of a connector would have the same id; leave it out")
-        }
         "partitioner.class" => unless(&[""], CLASS),
         "bootstrap.controllers" => refused("a connector's clients talk to brokers"),
         "ssl.engine.factory.class"
@@ -177,7 +167,6 @@ mod tests {
     fn what_cannot_be_done_is_refused_by_name_and_what_can_is_not() {
         for (client, name, value) in [
             (Producer, "sasl.mechanism", "SCRAM-SHA-256"),
-            (Consumer, "group.protocol", "consumer"),
             (Producer, "partitioner.class", "com.example.Mine"),
             (Consumer, "ssl.truststore.type", "BCFKS"),
         ] {
@@ -190,7 +179,7 @@ mod tests {
         for (client, name, value) in [
             (Producer, "sasl.mechanism", "PLAIN"),
             (Admin, "sasl.mechanism", "SCRAM-SHA-256"),
-            (Consumer, "group.protocol", "CLASSIC"),
+            (Consumer, "group.protocol", "consumer"),
             (Producer, "linger.ms", "5"),
             (Consumer, "interceptor.classes", "a.B"),
             (Producer, "unknown.setting", "x"),

@@ -103,6 +103,47 @@ pub struct GroupOffset {
     pub error: GroupErrorCode,
 }
 
+/// ConsumerGroupHeartbeat (KIP-848). `None`: as the coordinator knows it.
+#[derive(Clone, Debug)]
+pub struct ConsumerHeartbeat {
+    /// Our member id.
+    pub member_id: String,
+    /// 0 joins, -1 leaves, -2 leaves and comes back under the same instance id.
+    pub epoch: i32,
+    /// `group.instance.id`.
+    pub instance_id: Option<String>,
+    /// `client.rack`.
+    pub rack: Option<String>,
+    /// How long the coordinator waits for what is revoked.
+    pub rebalance_timeout: Option<Duration>,
+    /// The topics.
+    pub topics: Option<Vec<String>>,
+    /// The assignor of the broker's.
+    pub assignor: Option<String>,
+    /// What we hold, by topic id.
+    pub owned: Option<Vec<(TopicUuid, Vec<i32>)>>,
+}
+
+/// A topic's id.
+pub type TopicUuid = [u8; 16];
+
+/// The answer to ConsumerGroupHeartbeat.
+#[derive(Clone, Debug)]
+pub struct ConsumerHeartbeatAnswer {
+    /// The error.
+    pub error: GroupErrorCode,
+    /// The broker's sentence about it.
+    pub said: Option<String>,
+    /// Our member id.
+    pub member_id: Option<String>,
+    /// Our epoch.
+    pub epoch: i32,
+    /// When the next heartbeat is due.
+    pub interval: Duration,
+    /// What we should hold; `None`: as before.
+    pub assignment: Option<Vec<(TopicUuid, Vec<i32>)>>,
+}
+
 /// Talks to the coordinator of one group. Errors of kind [`super::KafkaErrorKind::Unknown`] mean that the
 /// request may have arrived. Calls may run at the same time (heartbeats during a join).
 #[async_trait]
@@ -133,10 +174,19 @@ pub trait GroupChannel: Send + Sync {
         offsets: Vec<GroupOffset>,
     ) -> Result<Vec<GroupOffset>, KafkaError>;
     /// The committed offsets of the partitions; `stable`: wait out open transactions
-    /// (UNSTABLE_OFFSET_COMMIT is retriable).
+    /// (UNSTABLE_OFFSET_COMMIT is retriable); `member`: id and epoch, where partitions are assigned by the broker.
+    /// That the member is not known, or not in this epoch, is answered as each partition's error.
     async fn fetch_offsets(
         &self,
         partitions: Vec<(String, i32)>,
         stable: bool,
+        member: Option<(&str, i32)>,
     ) -> Result<Vec<GroupOffset>, KafkaError>;
+    /// ConsumerGroupHeartbeat. A broker that does not know it is answered for with UNSUPPORTED_VERSION.
+    async fn consumer_heartbeat(
+        &self,
+        request: ConsumerHeartbeat,
+    ) -> Result<ConsumerHeartbeatAnswer, KafkaError>;
+    /// The ids of these topics, as far as they exist; asked of any broker.
+    async fn topic_ids(&self, topics: Vec<String>) -> Result<Vec<(String, TopicUuid)>, KafkaError>;
 }

@@ -16,8 +16,8 @@ pub use clients::{ClientProps, KafkaClients};
 pub use error::{KafkaError, KafkaErrorKind};
 pub use fetcher::{Fetcher, InRecord, PartitionBatch, StartAt, TimestampType};
 pub use group::{
-    GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, JoinRequest,
-    JoinResponse, SyncRequest,
+    ConsumerHeartbeat, ConsumerHeartbeatAnswer, GroupChannel, GroupCoordinator, GroupErrorCode,
+    GroupMember, GroupOffset, JoinRequest, JoinResponse, SyncRequest, TopicUuid,
 };
 pub use metrics::{ClientMetric, ClientReading};
 pub use producer::{Ack, AckSink, Acked, CommitError, Header, OutRecord, Producer};

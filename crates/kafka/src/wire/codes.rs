@@ -10,6 +10,7 @@ pub(crate) const REQUEST_TIMED_OUT: i16 = 7;
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(crate) const NOT_COORDINATOR: i16 = 16;
+pub(crate) const UNKNOWN_MEMBER_ID: i16 = 25;
 pub(crate) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 pub(crate) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
 pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
@@ -18,6 +19,7 @@ pub(crate) const INVALID_REPLICATION_FACTOR: i16 = 38;
 pub(crate) const INVALID_CONFIG: i16 = 40;
 pub(crate) const CONCURRENT_TRANSACTIONS: i16 = 51;
 pub(crate) const GROUP_ID_NOT_FOUND: i16 = 69;
+pub(crate) const STALE_MEMBER_EPOCH: i16 = 113;
 pub(crate) const POLICY_VIOLATION: i16 = 44;
 
 /// The class of Java's timeout.
@@ -26,7 +28,7 @@ pub(crate) const TIMEOUT_CLASS: &str = "org.apache.kafka.common.errors.TimeoutEx
 macro_rules! classes {
     ($($code:pat => $name:literal),* $(,)?) => {
         /// The Java class of a code.
-        fn class(code: i16) -> &'static str {
+        pub(crate) fn class(code: i16) -> &'static str {
             match code {
                 $($code => concat!("org.apache.kafka.common.errors.", $name, "Exception"),)*
                 _ => "org.apache.kafka.common.KafkaException",
@@ -112,6 +114,7 @@ classes! {
     105 => "TransactionalIdNotFound",
     110 => "FencedMemberEpoch",
     111 => "UnreleasedInstanceId",
+    112 => "UnsupportedAssignor",
     113 => "StaleMemberEpoch",
     120 => "TransactionAbortable",
 }

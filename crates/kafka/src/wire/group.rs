@@ -32,11 +32,12 @@ use kafka_protocol::{
 use super::{
     cluster::{Cluster, Lane},
     codes,
+    consumer_heartbeat::{heartbeat_answer, heartbeat_request, not_supported},
     lookup::CoordinatorOf,
 };
 use crate::ports::{
-    GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, JoinRequest,
-    JoinResponse, KafkaError, SyncRequest,
+    ConsumerHeartbeat, ConsumerHeartbeatAnswer, GroupChannel, GroupCoordinator, GroupErrorCode,
+    GroupMember, GroupOffset, JoinRequest, JoinResponse, KafkaError, SyncRequest, TopicUuid,
 };
 
 /// What a join may take beyond the rebalance timeout (as Java's coordinator client allows).
@@ -293,12 +294,32 @@ impl GroupChannel for WireGroup {
         &self,
         partitions: Vec<(String, i32)>,
         stable: bool,
+        member: Option<(&str, i32)>,
     ) -> Result<Vec<GroupOffset>, KafkaError> {
-        let make = |version| fetch_request(self.id(), Some(&partitions), stable, version);
+        let make = |version| {
+            let mut request = fetch_request(self.id(), Some(&partitions), stable, version);
+            if let (Some((id, epoch)), Some(group), 9..) =
+                (member, request.groups.first_mut(), version)
+            {
+                group.member_id = Some(text(id));
+                group.member_epoch = epoch;
+            }
+            request
+        };
         let answer = self
             .call(Lane::Prompt, self.request_timeout(), make)
             .await?;
         let (error, offsets) = fetched(&answer);
+        if matches!(error, codes::UNKNOWN_MEMBER_ID | codes::STALE_MEMBER_EPOCH) {
+            let of = |(topic, partition)| GroupOffset {
+                topic,
+                partition,
+                offset: -1,
+                metadata: None,
+                error,
+            };
+            return Ok(partitions.into_iter().map(of).collect());
+        }
         if self.note(error) != 0 {
             return Err(codes::error(
                 error,
@@ -310,6 +331,28 @@ impl GroupChannel for WireGroup {
             self.note(offset.error);
         }
         Ok(offsets)
+    }
+
+    async fn consumer_heartbeat(
+        &self,
+        request: ConsumerHeartbeat,
+    ) -> Result<ConsumerHeartbeatAnswer, KafkaError> {
+        let timeout = self.request_timeout();
+        let make = |_| heartbeat_request(self.id(), request);
+        match self.call(Lane::Prompt, timeout, make).await {
+            Ok(answer) => {
+                self.note(answer.error_code);
+                Ok(heartbeat_answer(answer))
+            }
+            Err(error) => not_supported(error),
+        }
+    }
+
+    async fn topic_ids(&self, topics: Vec<String>) -> Result<Vec<(String, TopicUuid)>, KafkaError> {
+        let answer = self.cluster.metadata(Some(&topics)).await?;
+        let known = answer.topics.into_iter().filter(|t| t.error_code == 0);
+        let known = known.filter_map(|t| Some((t.name?.to_string(), *t.topic_id.as_bytes())));
+        Ok(known.collect())
     }
 }
 

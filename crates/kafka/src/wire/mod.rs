@@ -8,6 +8,7 @@ mod admin;
 mod cluster;
 mod codes;
 mod connection;
+mod consumer_heartbeat;
 mod group;
 mod lookup;
 mod retry;

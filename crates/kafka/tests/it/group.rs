@@ -162,11 +162,14 @@ async fn offsets(world: &World) {
         .unwrap();
     assert_eq!(refused, [offset(0, 9, ILLEGAL_GENERATION)]);
     let mut partitions = vec![("committed".to_owned(), 0), ("committed".to_owned(), 1)];
-    let mut found = group.fetch_offsets(partitions.clone(), true).await.unwrap();
+    let mut found = group
+        .fetch_offsets(partitions.clone(), true, None)
+        .await
+        .unwrap();
     found.sort_by_key(|offset| offset.partition);
     assert_eq!(found, wanted);
     partitions = vec![("committed".to_owned(), 7)];
-    let none = group.fetch_offsets(partitions, true).await.unwrap();
+    let none = group.fetch_offsets(partitions, true, None).await.unwrap();
     assert_eq!((none[0].offset, none[0].error), (-1, 0));
     group.leave(&id, "done").await.unwrap();
 }

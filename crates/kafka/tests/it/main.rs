@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod consumer_heartbeat;
 mod data;
 mod group;
 mod network;

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use milena_kafka::ports::{
-    GroupChannel, GroupCoordinator, GroupErrorCode, GroupOffset, JoinRequest, JoinResponse,
-    KafkaError, SyncRequest,
+    ConsumerHeartbeat, ConsumerHeartbeatAnswer, GroupChannel, GroupCoordinator, GroupErrorCode,
+    GroupOffset, JoinRequest, JoinResponse, KafkaError, SyncRequest, TopicUuid,
 };
 use milena_telemetry::metrics::{Average, Bean, Maximum, Meter, Windows};
 
@@ -203,7 +203,19 @@ impl GroupChannel for MeasuredGroup {
         &self,
         partitions: Vec<(String, i32)>,
         stable: bool,
+        member: Option<(&str, i32)>,
     ) -> Result<Vec<GroupOffset>, KafkaError> {
-        self.channel.fetch_offsets(partitions, stable).await
+        self.channel.fetch_offsets(partitions, stable, member).await
+    }
+
+    async fn consumer_heartbeat(
+        &self,
+        request: ConsumerHeartbeat,
+    ) -> Result<ConsumerHeartbeatAnswer, KafkaError> {
+        self.channel.consumer_heartbeat(request).await
+    }
+
+    async fn topic_ids(&self, topics: Vec<String>) -> Result<Vec<(String, TopicUuid)>, KafkaError> {
+        self.channel.topic_ids(topics).await
     }
 }

@@ -11,6 +11,7 @@
 
 mod bad_plugins;
 mod boundaries;
+mod broker_assigned;
 mod cluster;
 mod distributed;
 mod faults;

@@ -14,6 +14,8 @@ use crate::{
     world::{Worker, brokers, cluster, eventually, props, unique},
 };
 
+/// The protocol of KIP-848.
+pub(crate) const BY_BROKER: (&str, &str) = ("consumer.override.group.protocol", "Consumer");
 const COOPERATIVE: (&str, &str) = (
     "consumer.override.partition.assignment.strategy",
     "org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
@@ -24,7 +26,7 @@ fn client(bootstrap: &str) -> ClientProps {
     ClientProps::from_iter([pair])
 }
 
-async fn topic(bootstrap: &str, name: &str, partitions: i32) {
+pub(crate) async fn topic(bootstrap: &str, name: &str, partitions: i32) {
     let admin = milena_kafka::clients()
         .admin(&client(bootstrap))
         .await
@@ -39,7 +41,13 @@ async fn topic(bootstrap: &str, name: &str, partitions: i32) {
 }
 
 /// Writes `count` records to each partition; the values are `<first>` and up.
-async fn produce(bootstrap: &str, topic: &str, partitions: i32, count: usize, first: usize) {
+pub(crate) async fn produce(
+    bootstrap: &str,
+    topic: &str,
+    partitions: i32,
+    count: usize,
+    first: usize,
+) {
     let clients = milena_kafka::clients();
     let producer = clients.producer(&client(bootstrap), Arc::new(|_| {})).await;
     let producer = producer.unwrap();
@@ -59,7 +67,7 @@ async fn produce(bootstrap: &str, topic: &str, partitions: i32, count: usize, fi
     producer.flush().await.unwrap();
 }
 
-fn recording(topics: &str, group: &str, more: &[(&str, &str)]) -> RawProps {
+pub(crate) fn recording(topics: &str, group: &str, more: &[(&str, &str)]) -> RawProps {
     let mut config = props(&[
         ("connector.class", "test.RecordingSink"),
         ("tasks.max", "1"),
@@ -71,7 +79,7 @@ fn recording(topics: &str, group: &str, more: &[(&str, &str)]) -> RawProps {
 }
 
 /// The partitions that a connector's task holds, as far as it was told.
-fn holds(connector: &str) -> BTreeSet<(String, i32)> {
+pub(crate) fn holds(connector: &str) -> BTreeSet<(String, i32)> {
     let mut held = BTreeSet::new();
     for told in journal(connector) {
         match told {
@@ -89,7 +97,7 @@ fn holds(connector: &str) -> BTreeSet<(String, i32)> {
     held
 }
 
-async fn holds_count(connector: &str, count: usize) {
+pub(crate) async fn holds_count(connector: &str, count: usize) {
     eventually("the partitions are shared", async || {
         (holds(connector).len() == count).then_some(())
     })
@@ -97,7 +105,7 @@ async fn holds_count(connector: &str, count: usize) {
 }
 
 /// The committed offset of each partition of a sink.
-async fn committed(worker: &Worker, connector: &str) -> BTreeMap<i64, i64> {
+pub(crate) async fn committed(worker: &Worker, connector: &str) -> BTreeMap<i64, i64> {
     let offsets = worker.port.offsets(connector).await.unwrap().offsets;
     let number = |map: &serde_json::Map<String, serde_json::Value>, key: &str| {
         map.get(key).and_then(serde_json::Value::as_i64)
@@ -109,7 +117,7 @@ async fn committed(worker: &Worker, connector: &str) -> BTreeMap<i64, i64> {
     offsets.into_iter().filter_map(one).collect()
 }
 
-async fn moves(bootstrap: &str, more: &[(&str, &str)], cooperative: bool) {
+pub(crate) async fn moves(bootstrap: &str, more: &[(&str, &str)], cooperative: bool) {
     let (t, group) = (unique("t"), unique("group"));
     let (a, b) = (unique("a"), unique("b"));
     topic(bootstrap, &t, 4).await;
@@ -263,30 +271,35 @@ async fn odd_tasks_lose_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pattern_takes_up_new_topics() {
     for broker in brokers("a_pattern_takes_up_new_topics").await {
-        let prefix = unique("p");
-        let first = format!("{prefix}-1");
-        topic(&broker.bootstrap, &first, 1).await;
-        let worker = Worker::start(&cluster(&broker.bootstrap, &[]), "w1:8083").await;
-        let name = unique("regex");
-        let mut config = recording("", &name, &[("request.commit", "1")]);
-        config.remove("topics");
-        let pattern = format!("{prefix}-.*");
-        config.extend(props(&[
-            ("topics.regex", &pattern),
-            ("consumer.override.metadata.max.age.ms", "200"),
-        ]));
-        worker.port.create(&name, config, None).await.unwrap();
-        holds_count(&name, 1).await;
-        let second = format!("{prefix}-2");
-        topic(&broker.bootstrap, &second, 2).await;
-        holds_count(&name, 3).await;
-        produce(&broker.bootstrap, &second, 2, 3, 0).await;
-        eventually("its records", async || {
-            (given(&name).len() == 6).then_some(())
-        })
-        .await;
-        worker.handle.stop().await;
+        takes_up_new_topics(&broker.bootstrap, &[]).await;
     }
+}
+
+pub(crate) async fn takes_up_new_topics(bootstrap: &str, more: &[(&str, &str)]) {
+    let prefix = unique("p");
+    let first = format!("{prefix}-1");
+    topic(bootstrap, &first, 1).await;
+    let worker = Worker::start(&cluster(bootstrap, &[]), "w1:8083").await;
+    let name = unique("regex");
+    let mut config = recording("", &name, &[("request.commit", "1")]);
+    config.extend(props(more));
+    config.remove("topics");
+    let pattern = format!("{prefix}-.*");
+    config.extend(props(&[
+        ("topics.regex", &pattern),
+        ("consumer.override.metadata.max.age.ms", "200"),
+    ]));
+    worker.port.create(&name, config, None).await.unwrap();
+    holds_count(&name, 1).await;
+    let second = format!("{prefix}-2");
+    topic(bootstrap, &second, 2).await;
+    holds_count(&name, 3).await;
+    produce(bootstrap, &second, 2, 3, 0).await;
+    eventually("its records", async || {
+        (given(&name).len() == 6).then_some(())
+    })
+    .await;
+    worker.handle.stop().await;
 }
 
 /// Java's worker and ours run a connector of the same name: its tasks share one group.
@@ -314,7 +327,7 @@ async fn java_and_we_share_a_group() {
         let config: RawProps = config.into_iter().chain(props(more)).collect();
         (t, name, config)
     };
-    let connectors = [shared(&[]), shared(&[COOPERATIVE])];
+    let connectors = [shared(&[]), shared(&[COOPERATIVE]), shared(&[BY_BROKER])];
     for (t, _, _) in &connectors {
         topic(bootstrap, t, 4).await;
         produce(bootstrap, t, 4, 10, 0).await;

@@ -34,6 +34,15 @@ static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| {
     let mut options = BrokerOptions::default();
     let create = ("auto.create.topics.enable".to_owned(), "true".to_owned());
     options.properties.extend([create]);
+    // Groups whose partitions the broker assigns: rounds that a test can wait for.
+    for (key, value) in [
+        ("group.consumer.min.heartbeat.interval.ms", "100"),
+        ("group.consumer.heartbeat.interval.ms", "500"),
+        ("group.consumer.min.session.timeout.ms", "1000"),
+        ("group.consumer.session.timeout.ms", "10000"),
+    ] {
+        options.properties.insert(key.to_owned(), value.to_owned());
+    }
     KafkaBroker::start_with(&options).unwrap()
 });
 

@@ -384,7 +384,7 @@ impl World {
                     task.book.committed(&offsets);
                 }
             }
-            TaskEvent::Failed { error } => {
+            TaskEvent::Failed { error, .. } => {
                 let text = format!("a task cannot use its group: {error}");
                 self.report.broken("Progresses", self.queue.now, text);
             }

@@ -4,6 +4,7 @@
 //! reads a record.
 
 mod assignor;
+mod broker_assigned;
 mod range;
 mod round_robin;
 mod sticky;
@@ -11,5 +12,9 @@ mod task_group;
 mod topic_partition;
 
 pub use assignor::{Assignor, GroupMember, Members, RebalanceProtocol, Shares, Topics};
+pub use broker_assigned::{
+    BrokerAssigned, BrokerAssignedSettings, GroupAnswer, GroupRequest, HeartbeatAnswer,
+    HeartbeatContent, HeartbeatRefusal, MemberInput, MemberOutput, TopicId, TopicPartitions,
+};
 pub use task_group::{TaskEvent, TaskGroup, TaskGroupSettings, TaskInput};
 pub use topic_partition::TopicPartition;

@@ -147,6 +147,8 @@ pub enum TaskEvent {
     Failed {
         /// The broker's word.
         error: ErrorCode,
+        /// And its sentence, if it wrote one.
+        said: Option<String>,
     },
 }
 
@@ -316,7 +318,7 @@ impl TaskGroup {
             }
             Effect::Lost { token, reason } => self.lost(token, reason, events),
             Effect::Left => events.push(TaskEvent::Left),
-            Effect::Failed { error } => events.push(TaskEvent::Failed { error }),
+            Effect::Failed { error } => events.push(TaskEvent::Failed { error, said: None }),
             Effect::CommitDone { request, result } => {
                 events.push(TaskEvent::CommitDone { request, result });
             }

@@ -43,6 +43,8 @@ impl ErrorCode {
     pub const GROUP_AUTHORIZATION_FAILED: Self = Self(30);
     /// The broker does not speak this version.
     pub const UNSUPPORTED_VERSION: Self = Self(35);
+    /// The request makes no sense to the broker.
+    pub const INVALID_REQUEST: Self = Self(42);
     /// Join again with the id the answer carries.
     pub const MEMBER_ID_REQUIRED: Self = Self(79);
     /// The group is full.
@@ -51,6 +53,16 @@ impl ErrorCode {
     pub const FENCED_INSTANCE_ID: Self = Self(82);
     /// A transaction has not decided on the offset yet.
     pub const UNSTABLE_OFFSET_COMMIT: Self = Self(88);
+    /// The member must give up everything and join again (KIP-848).
+    pub const FENCED_MEMBER_EPOCH: Self = Self(110);
+    /// Another member of the group still holds this instance id (KIP-848).
+    pub const UNRELEASED_INSTANCE_ID: Self = Self(111);
+    /// The broker does not have this assignor (KIP-848).
+    pub const UNSUPPORTED_ASSIGNOR: Self = Self(112);
+    /// The member is in a newer epoch already (KIP-848).
+    pub const STALE_MEMBER_EPOCH: Self = Self(113);
+    /// The broker does not understand the pattern (KIP-848).
+    pub const INVALID_REGULAR_EXPRESSION: Self = Self(128);
 
     /// Kafka's name of the code, "UNKNOWN" for one that no member tells apart.
     #[must_use]
@@ -77,6 +89,12 @@ impl ErrorCode {
             Self::GROUP_MAX_SIZE_REACHED => "GROUP_MAX_SIZE_REACHED",
             Self::FENCED_INSTANCE_ID => "FENCED_INSTANCE_ID",
             Self::UNSTABLE_OFFSET_COMMIT => "UNSTABLE_OFFSET_COMMIT",
+            Self::FENCED_MEMBER_EPOCH => "FENCED_MEMBER_EPOCH",
+            Self::UNRELEASED_INSTANCE_ID => "UNRELEASED_INSTANCE_ID",
+            Self::UNSUPPORTED_ASSIGNOR => "UNSUPPORTED_ASSIGNOR",
+            Self::STALE_MEMBER_EPOCH => "STALE_MEMBER_EPOCH",
+            Self::INVALID_REQUEST => "INVALID_REQUEST",
+            Self::INVALID_REGULAR_EXPRESSION => "INVALID_REGULAR_EXPRESSION",
             Self(_) => "UNKNOWN",
         }
     }

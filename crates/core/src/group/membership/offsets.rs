@@ -69,6 +69,7 @@ pub const fn classify_commit(code: ErrorCode) -> Result<(), CommitFailure> {
         ErrorCode::NONE => Ok(()),
         ErrorCode::UNKNOWN_MEMBER_ID
         | ErrorCode::ILLEGAL_GENERATION
+        | ErrorCode::STALE_MEMBER_EPOCH
         | ErrorCode::REBALANCE_IN_PROGRESS => Err(CommitFailure::Rejoin),
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
         | ErrorCode::COORDINATOR_NOT_AVAILABLE

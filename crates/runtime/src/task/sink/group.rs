@@ -12,15 +12,16 @@ use std::{
 use milena_core::{
     effect::Effects,
     group::{
-        consumer::{TaskEvent, TaskGroup, TaskGroupSettings, TaskInput},
+        consumer::{TaskEvent, TaskGroup, TaskInput},
         membership::Input,
     },
-    time::Now,
+    time::{Deadline, Now},
 };
 use milena_kafka::ports::GroupChannel;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::Instrument as _;
 
+use super::{broker_assigned::BrokerAssignedTask, membership::GroupSettings};
 use crate::group_net::GroupNet;
 
 /// Inputs waiting for the membership; it takes them at once, so a short queue is enough.
@@ -31,47 +32,119 @@ const NEVER: u64 = u64::MAX;
 
 /// The engine's end of a membership.
 pub(super) struct Group {
+    id: String,
     pub(super) events: mpsc::Receiver<TaskEvent>,
     inputs: mpsc::Sender<TaskInput>,
-    fence_at: Arc<AtomicU64>,
-    origin: Instant,
+    fence: Arc<Fence>,
     actor: JoinHandle<()>,
+}
+
+/// Until when the task may act.
+struct Fence {
+    /// In milliseconds after the origin.
+    at: AtomicU64,
+    /// Losses that were told and are not over: until then nothing may be done for what is lost.
+    losses: AtomicU64,
+    origin: Instant,
+}
+
+/// A membership and its network.
+pub(super) trait Member: Send {
+    /// What its network answers.
+    type Answer: Send;
+    /// Takes something from the task, and answers what is the task's to do.
+    fn take(&mut self, now: Now, input: TaskInput) -> Vec<TaskEvent>;
+    /// Takes an answer.
+    fn answer(&mut self, now: Now, answer: Self::Answer) -> Vec<TaskEvent>;
+    /// When to step next, at the latest.
+    fn deadline(&self) -> Option<Deadline>;
+    /// Until when the task may act on what it holds.
+    fn fence_at(&self) -> Option<Deadline>;
+}
+
+/// Membership by the classic protocol.
+struct Classic {
+    group: TaskGroup,
+    net: GroupNet,
+}
+
+impl Member for Classic {
+    type Answer = Input;
+
+    fn take(&mut self, now: Now, input: TaskInput) -> Vec<TaskEvent> {
+        let mut events = Effects::new();
+        self.group.step(now, input, &mut events);
+        let mut own = Vec::new();
+        for event in events {
+            match event {
+                TaskEvent::Network(effect) => {
+                    // The group machine hands out what is the owner's under names of its own.
+                    let _ = self.net.execute(effect);
+                }
+                event => own.push(event),
+            }
+        }
+        own
+    }
+
+    fn answer(&mut self, now: Now, answer: Input) -> Vec<TaskEvent> {
+        self.take(now, TaskInput::Membership(answer))
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.group.deadline()
+    }
+
+    fn fence_at(&self) -> Option<Deadline> {
+        self.group.membership().fence_at()
+    }
 }
 
 impl Group {
     /// Begins to join, for these topics.
     pub(super) fn join(
         channel: Arc<dyn GroupChannel>,
-        settings: TaskGroupSettings,
+        id: String,
+        settings: GroupSettings,
         topics: BTreeSet<String>,
     ) -> Self {
         let (inputs, received) = mpsc::channel(INPUTS);
-        let (answers, answered) = mpsc::channel(INPUTS);
         let (owner, events) = mpsc::channel(EVENTS);
-        let fence_at = Arc::new(AtomicU64::new(NEVER));
-        let origin = Instant::now();
-        let net = GroupNet::new(channel, settings.membership.protocol_type, answers);
-        let actor = tokio::spawn(
-            drive(
-                TaskGroup::new(settings),
-                net,
-                (received, answered),
-                owner,
-                Arc::clone(&fence_at),
-                origin,
-            )
-            .in_current_span(),
-        );
+        let fence = Arc::new(Fence {
+            at: AtomicU64::new(NEVER),
+            losses: AtomicU64::new(0),
+            origin: Instant::now(),
+        });
+        let ends = (received, owner, Arc::clone(&fence));
+        let actor = match settings {
+            GroupSettings::Classic { settings, instance } => {
+                let (answers, answered) = mpsc::channel(INPUTS);
+                let of_type = settings.membership.protocol_type;
+                let net = GroupNet::new(channel, of_type, answers).with_instance(instance);
+                let group = TaskGroup::new(settings);
+                tokio::spawn(drive(Classic { group, net }, answered, ends).in_current_span())
+            }
+            GroupSettings::BrokerAssigned(settings) => {
+                let (answers, answered) = mpsc::channel(INPUTS);
+                let member = BrokerAssignedTask::new(settings, channel, answers);
+                tokio::spawn(drive(member, answered, ends).in_current_span())
+            }
+        };
         let group = Self {
+            id,
             events,
             inputs,
-            fence_at,
-            origin,
+            fence,
             actor,
         };
         // The queue is empty: the first input fits.
         let _ = group.inputs.try_send(TaskInput::Subscribe { topics });
         group
+    }
+
+    /// `group.id`.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Tells the membership something.
@@ -83,8 +156,14 @@ impl Group {
     /// Whether the lease on the assignment is over: nothing may be put or committed any more. Must be asked
     /// before each effect, since the whole process may have been stopped meanwhile (`AtMostOneRunning`).
     pub(super) fn fenced(&self) -> bool {
-        let now = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(NEVER);
-        now >= self.fence_at.load(Ordering::Acquire)
+        let fence = &self.fence;
+        let now = u64::try_from(fence.origin.elapsed().as_millis()).unwrap_or(NEVER);
+        fence.losses.load(Ordering::Acquire) > 0 || now >= fence.at.load(Ordering::Acquire)
+    }
+
+    /// What [`TaskEvent::Lost`] named is closed.
+    pub(super) fn lost(&self) {
+        self.fence.losses.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// The next owner effect.
@@ -129,40 +208,38 @@ impl Drop for Group {
     }
 }
 
-async fn drive(
-    mut group: TaskGroup,
-    net: GroupNet,
-    (mut inputs, mut answers): (mpsc::Receiver<TaskInput>, mpsc::Receiver<Input>),
-    owner: mpsc::Sender<TaskEvent>,
-    fence_at: Arc<AtomicU64>,
-    origin: Instant,
+async fn drive<M: Member>(
+    mut member: M,
+    mut answers: mpsc::Receiver<M::Answer>,
+    (mut inputs, owner, fence): (
+        mpsc::Receiver<TaskInput>,
+        mpsc::Sender<TaskEvent>,
+        Arc<Fence>,
+    ),
 ) {
-    let mut events = Effects::new();
     loop {
-        let deadline = group.deadline().map(|at| origin + at.elapsed());
-        let input = tokio::select! {
+        let deadline = member.deadline().map(|at| fence.origin + at.elapsed());
+        let now = || Now::since_start(fence.origin.elapsed());
+        let events = tokio::select! {
             input = inputs.recv() => match input {
-                Some(input) => input,
+                Some(input) => member.take(now(), input),
                 None => return,
             },
-            Some(answer) = answers.recv() => TaskInput::Membership(answer),
-            () = crate::task::source::at(deadline) => TaskInput::Tick,
+            Some(answer) = answers.recv() => member.answer(now(), answer),
+            () = crate::task::source::at(deadline) => member.take(now(), TaskInput::Tick),
         };
-        group.step(Now::since_start(origin.elapsed()), input, &mut events);
-        let fence = group.membership().fence_at().map_or(NEVER, |at| {
+        // Before the fence is lifted: what is lost must not be acted on before the task has heard of it.
+        let losses = events
+            .iter()
+            .filter(|event| matches!(event, TaskEvent::Lost { .. }));
+        let losses = u64::try_from(losses.count()).unwrap_or(u64::MAX);
+        fence.losses.fetch_add(losses, Ordering::AcqRel);
+        let until = member.fence_at().map_or(NEVER, |at| {
             u64::try_from(at.elapsed().as_millis()).unwrap_or(NEVER)
         });
-        fence_at.store(fence, Ordering::Release);
-        for event in events.drain() {
-            let done = match event {
-                TaskEvent::Network(effect) => {
-                    // The group machine hands out what is the owner's under names of its own.
-                    let _ = net.execute(effect);
-                    continue;
-                }
-                event => owner.send(event).await,
-            };
-            if done.is_err() {
+        fence.at.store(until, Ordering::Release);
+        for event in events {
+            if owner.send(event).await.is_err() {
                 return;
             }
         }

@@ -193,7 +193,7 @@ impl Engine {
             topics = matching(&*admin, regex).await?;
         }
         let metadata_age = millis(&props, "metadata.max.age.ms", METADATA_AGE);
-        let group = Group::join(channel, settings(&props)?, topics.clone());
+        let group = Group::join(channel, group_id, settings(&props)?, topics.clone());
         let now = Instant::now();
         Ok(Self {
             task,

@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    Engine, FETCH_AGAIN, MISSING_TOPICS, api_partition, kafka_error, matching, unrecoverable,
+    super::membership::unusable, Engine, FETCH_AGAIN, MISSING_TOPICS, api_partition, kafka_error,
+    matching, unrecoverable,
 };
 
 fn sink_partitions(list: BTreeSet<TopicPartition>) -> BTreeSet<SinkPartition> {
@@ -53,6 +54,7 @@ impl Engine {
             } => {
                 warn!(task = %id, ?reason, ?partitions, "partitions lost");
                 self.release(sink_partitions(partitions), false).await?;
+                self.group.lost();
                 if let Some(token) = token {
                     self.group.tell(TaskInput::Stopped { token }).await;
                 }
@@ -78,11 +80,8 @@ impl Engine {
             }
             GroupEvent::FetchDone { request, result } => self.opened(request, result).await?,
             GroupEvent::CommitDone { request, result } => self.commit_done(request, result),
-            GroupEvent::Failed { error } => {
-                return Err(ConnectError::of(
-                    "org.apache.kafka.common.KafkaException",
-                    format!("the consumer group cannot be used: {error}"),
-                ));
+            GroupEvent::Failed { error, said } => {
+                return Err(unusable(self.group.id(), error, said));
             }
             GroupEvent::Left | GroupEvent::Network(_) => {}
         }
