@@ -10,7 +10,6 @@ pub(crate) const REQUEST_TIMED_OUT: i16 = 7;
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(crate) const NOT_COORDINATOR: i16 = 16;
-pub(crate) const UNKNOWN_MEMBER_ID: i16 = 25;
 pub(crate) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 pub(crate) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
 pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
@@ -19,7 +18,8 @@ pub(crate) const INVALID_REPLICATION_FACTOR: i16 = 38;
 pub(crate) const INVALID_CONFIG: i16 = 40;
 pub(crate) const CONCURRENT_TRANSACTIONS: i16 = 51;
 pub(crate) const GROUP_ID_NOT_FOUND: i16 = 69;
-pub(crate) const STALE_MEMBER_EPOCH: i16 = 113;
+/// What is said of the member that asks, not of what it asks for: unknown, of no group, not in this epoch.
+pub(crate) const OF_MEMBERS: [i16; 3] = [25, GROUP_ID_NOT_FOUND, 113];
 pub(crate) const POLICY_VIOLATION: i16 = 44;
 
 /// The class of Java's timeout.

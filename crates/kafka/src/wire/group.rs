@@ -310,7 +310,7 @@ impl GroupChannel for WireGroup {
             .call(Lane::Prompt, self.request_timeout(), make)
             .await?;
         let (error, offsets) = fetched(&answer);
-        if matches!(error, codes::UNKNOWN_MEMBER_ID | codes::STALE_MEMBER_EPOCH) {
+        if member.is_some() && codes::OF_MEMBERS.contains(&error) {
             let of = |(topic, partition)| GroupOffset {
                 topic,
                 partition,

@@ -112,16 +112,13 @@ async fn offsets_of_a_stopped_sink_are_altered_and_reset() {
     };
     says(BTreeMap::from([(0, 10), (1, 10)])).await;
     stop().await;
-    let change = serde_json::json!([
+    let change = serde_json::json!({"offsets": [
         {"partition": {"kafka_topic": t, "kafka_partition": 0}, "offset": {"kafka_offset": 4}},
         {"partition": {"kafka_topic": t, "kafka_partition": 1}, "offset": null},
-    ]);
+    ]});
     let change = serde_json::from_value(change).unwrap();
     let said = worker.port.alter_offsets(&name, change).await.unwrap();
-    assert_eq!(
-        said.message,
-        "The offsets for this connector have been altered successfully"
-    );
+    assert!(said.message.contains("altered successfully"));
     says(BTreeMap::from([(0, 4)])).await;
     worker.port.resume(&name).await.unwrap();
     eventually("again from there", async || {
@@ -131,10 +128,7 @@ async fn offsets_of_a_stopped_sink_are_altered_and_reset() {
     says(BTreeMap::from([(0, 10), (1, 10)])).await;
     stop().await;
     let said = worker.port.reset_offsets(&name).await.unwrap();
-    assert_eq!(
-        said.message,
-        "The offsets for this connector have been reset successfully"
-    );
+    assert!(said.message.contains("reset successfully"));
     says(BTreeMap::new()).await;
     worker.handle.stop().await;
 }

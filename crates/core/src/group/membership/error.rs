@@ -45,6 +45,8 @@ impl ErrorCode {
     pub const UNSUPPORTED_VERSION: Self = Self(35);
     /// The request makes no sense to the broker.
     pub const INVALID_REQUEST: Self = Self(42);
+    /// There is no such group (any more).
+    pub const GROUP_ID_NOT_FOUND: Self = Self(69);
     /// Join again with the id the answer carries.
     pub const MEMBER_ID_REQUIRED: Self = Self(79);
     /// The group is full.
@@ -85,6 +87,7 @@ impl ErrorCode {
             Self::TOPIC_AUTHORIZATION_FAILED => "TOPIC_AUTHORIZATION_FAILED",
             Self::GROUP_AUTHORIZATION_FAILED => "GROUP_AUTHORIZATION_FAILED",
             Self::UNSUPPORTED_VERSION => "UNSUPPORTED_VERSION",
+            Self::GROUP_ID_NOT_FOUND => "GROUP_ID_NOT_FOUND",
             Self::MEMBER_ID_REQUIRED => "MEMBER_ID_REQUIRED",
             Self::GROUP_MAX_SIZE_REACHED => "GROUP_MAX_SIZE_REACHED",
             Self::FENCED_INSTANCE_ID => "FENCED_INSTANCE_ID",

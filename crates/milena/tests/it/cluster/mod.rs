@@ -3,6 +3,7 @@
 //! `MILENA_LONG=1` runs the long forms: pauses of a minute, outages of minutes.
 
 mod answers;
+mod broker_assigned;
 mod broker_away;
 mod chaos;
 mod goldens;

@@ -40,6 +40,10 @@ pub(super) fn own_kafka() -> KafkaBroker {
     for (key, value) in [
         ("auto.create.topics.enable", "true"),
         ("group.min.session.timeout.ms", "1000"),
+        ("group.consumer.min.heartbeat.interval.ms", "100"),
+        ("group.consumer.heartbeat.interval.ms", "500"),
+        ("group.consumer.min.session.timeout.ms", "1000"),
+        ("group.consumer.session.timeout.ms", "6000"),
     ] {
         options.properties.insert(key.to_owned(), value.to_owned());
     }

@@ -62,7 +62,7 @@ pub(super) fn settings(props: &ClientProps) -> Result<GroupSettings, ConnectErro
         text if text.eq_ignore_ascii_case("consumer") => ("CONSUMER", &NOT_OURS),
         other => {
             return Err(config(format!(
-                "Invalid value {other} for configuration {PROTOCOL}: String must be one of (case insensitive): CLASSIC, CONSUMER"
+                "Invalid value {other} for configuration {PROTOCOL}: String must be one of (case insensitive): CONSUMER, CLASSIC"
             )));
         }
     };

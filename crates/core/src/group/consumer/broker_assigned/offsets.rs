@@ -29,6 +29,16 @@ pub(super) struct UnderWay {
     attempts: u32,
 }
 
+/// Whether the coordinator knows more about our membership than we do.
+const fn is_behind(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::STALE_MEMBER_EPOCH
+            | ErrorCode::UNKNOWN_MEMBER_ID
+            | ErrorCode::GROUP_ID_NOT_FOUND
+    )
+}
+
 impl BrokerAssigned {
     pub(super) fn commit(
         &mut self,
@@ -108,13 +118,7 @@ impl BrokerAssigned {
         if codes.iter().any(|code| code.means_other_coordinator()) {
             self.lose_coordinator(now);
         }
-        let behind = |code: &ErrorCode| {
-            matches!(
-                *code,
-                ErrorCode::STALE_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID
-            )
-        };
-        if codes.iter().any(behind) {
+        if codes.iter().copied().any(is_behind) {
             self.full = true;
             self.hurry(now);
         }
@@ -177,7 +181,7 @@ impl BrokerAssigned {
         for (partition, answer) in answers {
             match answer {
                 Ok(offset) => offsets.push((partition, offset)),
-                Err(code @ (ErrorCode::STALE_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID)) => {
+                Err(code) if is_behind(code) => {
                     self.full = true;
                     self.hurry(now);
                     return Err(FetchFailure::Retriable(RequestFailure::Code(code)));

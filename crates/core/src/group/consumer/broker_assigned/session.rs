@@ -163,7 +163,10 @@ impl BrokerAssigned {
             }
         };
         match code {
-            ErrorCode::UNKNOWN_MEMBER_ID => self.dropped(now, false, out),
+            // A group that was deleted comes back with its members.
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::GROUP_ID_NOT_FOUND => {
+                self.dropped(now, false, out);
+            }
             // It knows us in another epoch, in which we cannot join again before we have left.
             ErrorCode::FENCED_MEMBER_EPOCH => self.dropped(now, true, out),
             ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::REQUEST_TIMED_OUT => {

@@ -363,7 +363,11 @@ fn a_topic_that_is_not_known_yet_is_asked_for_again() {
 
 #[test]
 fn a_member_that_is_unknown_or_fenced_loses_everything_and_joins_anew() {
-    for code in [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::FENCED_MEMBER_EPOCH] {
+    for code in [
+        ErrorCode::UNKNOWN_MEMBER_ID,
+        ErrorCode::GROUP_ID_NOT_FOUND,
+        ErrorCode::FENCED_MEMBER_EPOCH,
+    ] {
         let mut world = World::settled(None);
         world.after(INTERVAL);
         let (token, _) = world.heartbeat();
