@@ -47,7 +47,7 @@ pub(super) enum State {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AfterStop {
-    /// `goodbye`: the coordinator may still count on what we held.
+    /// `goodbye`: the coordinator does not let us join anew before.
     Rejoin {
         goodbye: bool,
     },

@@ -167,8 +167,8 @@ impl BrokerAssigned {
             ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::GROUP_ID_NOT_FOUND => {
                 self.dropped(now, false, out);
             }
-            // It knows us in another epoch, in which we cannot join again before we have left.
-            ErrorCode::FENCED_MEMBER_EPOCH => self.dropped(now, true, out),
+            // It knows us in another epoch. Where even joining anew is fenced, we have to leave first.
+            ErrorCode::FENCED_MEMBER_EPOCH => self.dropped(now, self.epoch == 0, out),
             ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::REQUEST_TIMED_OUT => {
                 self.heartbeat_due = now + self.pause();
             }
@@ -192,7 +192,7 @@ impl BrokerAssigned {
             self.forget(out);
             return;
         }
-        let then = AfterStop::Rejoin { goodbye: true };
+        let then = AfterStop::Rejoin { goodbye: false };
         self.stop_then(then, LossReason::SessionLapsed, out);
     }
 

@@ -391,16 +391,31 @@ fn a_member_that_is_unknown_or_fenced_loses_everything_and_joins_anew() {
             }
         ));
         world.tell(TaskInput::Stopped { token });
-        if code == ErrorCode::FENCED_MEMBER_EPOCH {
-            let (token, goodbye) = world.heartbeat();
-            assert_eq!(goodbye.epoch, -1);
-            world.refused(token, RequestFailure::Code(ErrorCode::UNKNOWN_MEMBER_ID));
-        }
         world.quiet();
         world.after(Duration::from_millis(100));
         let (_, join) = world.heartbeat();
         assert_eq!((join.epoch, join.owned), (0, Some(TopicPartitions::new())));
     }
+}
+
+#[test]
+fn who_may_not_even_join_anew_leaves_first() {
+    let mut world = World::with(None);
+    world.tell(TaskInput::Subscribe {
+        topics: topics(&["t"]),
+    });
+    world.find();
+    let (token, _) = world.heartbeat();
+    world.refused(token, RequestFailure::Code(ErrorCode::FENCED_MEMBER_EPOCH));
+    let (token, goodbye) = world.heartbeat();
+    assert_eq!(
+        (goodbye.epoch, goodbye.owned),
+        (-1, Some(TopicPartitions::new()))
+    );
+    world.refused(token, RequestFailure::Code(ErrorCode::UNKNOWN_MEMBER_ID));
+    world.quiet();
+    world.after(Duration::from_millis(100));
+    assert_eq!(world.heartbeat().1.epoch, 0);
 }
 
 #[test]
@@ -460,10 +475,6 @@ fn a_member_that_is_not_confirmed_stops_by_itself() {
     world.requests.clear();
     world.tell(TaskInput::Stopped { token });
     world.find();
-    // What it held is free at once, not only when the coordinator's session ends.
-    let (token, goodbye) = world.heartbeat();
-    assert_eq!(goodbye.epoch, -1);
-    world.beaten(token, -1, None);
     world.after(Duration::from_millis(100));
     assert_eq!(world.heartbeat().1.epoch, 0);
 }
