@@ -1,4 +1,5 @@
-//! The connectors: they pass their configuration on to each task, with its number as `id`.
+//! The connectors: the mock ones have a single task with their configuration, the others as many as they may, each with its
+//! number as `id`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -136,11 +137,12 @@ impl Connector for TestConnector {
     }
 
     async fn task_configs(&mut self, tasks_max: usize) -> Result<Vec<Props>, ConnectError> {
+        if self.mock {
+            return Ok(vec![self.config.clone()]);
+        }
         let one = |number: usize| {
             let mut config = self.config.clone();
-            if !self.mock {
-                config.insert(ID.to_owned(), number.to_string());
-            }
+            config.insert(ID.to_owned(), number.to_string());
             config
         };
         Ok((0..tasks_max).map(one).collect())

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use milena_api::{ConnectorPlugin, TaskInstance};
+use milena_api::{ConnectorInstance, ConnectorPlugin, TaskInstance};
 use milena_config::Props;
 use milena_data::{Record, SchemaAndValue, SinkOrigin, TimestampType, Value};
 use milena_verifiable::connectors;
@@ -70,6 +70,20 @@ async fn sinks_keep_their_promises() {
         let config = props(&[("name", "v")]);
         let broken = milena_conformance::sink(&*plugin(name), &config, &records).await;
         assert!(broken.is_empty(), "{name}: {broken:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mock_has_a_single_task_and_the_others_as_many_as_they_may() {
+    let of = async |name: &str| match plugin(name).connector().unwrap() {
+        ConnectorInstance::Source(mut one) => one.task_configs(3).await.unwrap(),
+        ConnectorInstance::Sink(mut one) => one.task_configs(3).await.unwrap(),
+    };
+    assert_eq!(of("MockSource").await, [Props::new()]);
+    assert_eq!(of("MockSink").await, [Props::new()]);
+    for name in ["SchemaSource", "VerifiableSink", "VerifiableSource"] {
+        let numbers: Vec<Props> = ["0", "1", "2"].map(|n| props(&[("id", n)])).into();
+        assert_eq!(of(name).await, numbers, "{name}");
     }
 }
 
