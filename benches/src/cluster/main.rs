@@ -2,8 +2,8 @@
 //! they should take; one table.
 //!
 //! `cargo run --release -p milena-benches --bin cluster -- target/release/milena 1000 100`: the binary, how many connectors
-//! (idle mock sources of three tasks each), and with how many Milena's and then Java's workers do the same once more on the
-//! same broker, side by side. Needs what the tests with Apache Kafka need.
+//! (idle sources of three tasks each), and with how many of one task Milena's and then Java's workers do the same once more
+//! on the same broker, side by side. Needs what the tests with Apache Kafka need.
 
 mod process;
 mod statuses;
@@ -50,18 +50,19 @@ fn main() -> Result<()> {
     options.properties.insert(created, "true".to_owned());
     let kafka = KafkaBroker::start_with(&options)?;
     let milena = Kind::Milena(binary);
-    let mut runs = vec![("", milena.clone(), connectors)];
+    let mut runs = vec![("", milena.clone(), connectors, false)];
     if let Some(connectors) = beside {
-        runs.push(("beside Java: ", milena, connectors));
-        runs.push(("Java: ", Kind::Java, connectors));
+        runs.push(("beside Java: ", milena, connectors, true));
+        runs.push(("Java: ", Kind::Java, connectors, true));
     }
     let begun = Instant::now();
     let mut table = Table::default();
     let mut outcome = Ok(());
-    for (at, (label, kind, connectors)) in runs.into_iter().enumerate() {
+    for (at, (label, kind, connectors, beside)) in runs.into_iter().enumerate() {
         let bench = Bench {
             label,
             kind,
+            beside,
             dir: tempfile::tempdir()?,
             connectors,
             props: props(&kafka.bootstrap(), &format!("wide{at}")),
@@ -91,6 +92,8 @@ struct Bench {
     /// Before the name of each figure.
     label: &'static str,
     kind: Kind,
+    /// With connectors that both workers have.
+    beside: bool,
     dir: tempfile::TempDir,
     connectors: usize,
     props: BTreeMap<String, String>,
@@ -145,18 +148,22 @@ impl Bench {
 
     fn run(&self) -> Result<()> {
         let connectors = self.connectors;
+        let tables = rusqlite::Connection::open(self.tables())?;
+        for table in 0..TASKS {
+            tables.execute_batch(&format!("create table t{table}(id integer primary key)"))?;
+        }
         let a = self.worker("a", "empty", Some(Duration::from_millis(300)))?;
         self.memory("RSS idle", &a, Some(30.0))?;
         let since = statuses::now_ms();
         let begun = Instant::now();
         for n in 0..connectors {
-            if n * TASKS == 102 {
-                self.all_run(&a.url, n)?;
-                self.memory("RSS with 102 idle tasks (34 connectors)", &a, Some(100.0))?;
-            }
             if n == 100 {
                 self.all_run(&a.url, 100)?;
-                self.memory("RSS with 100 idle connectors (300 tasks)", &a, Some(100.0))?;
+                let what = format!(
+                    "RSS with 100 idle connectors ({} tasks)",
+                    100 * self.tasks()
+                );
+                self.memory(&what, &a, Some(100.0))?;
             }
             self.create(&a.url, n)?;
         }
@@ -254,20 +261,40 @@ impl Bench {
         Ok(())
     }
 
+    /// A connector that has nothing to do. For three tasks of it in Milena it polls three empty tables once an hour; of what
+    /// comes with Kafka none has more than one, or it writes.
     fn create(&self, url: &str, n: usize) -> Result<()> {
-        let body = format!(
-            r#"{{"name":"c{n}","config":{{"connector.class":"org.apache.kafka.connect.tools.MockSourceConnector","tasks.max":"{TASKS}"}}}}"#,
-        );
+        let config = match self.beside {
+            true => {
+                r#""connector.class":"org.apache.kafka.connect.tools.MockSourceConnector","tasks.max":"1""#
+                    .to_owned()
+            }
+            false => format!(
+                r#""connector.class":"io.confluent.connect.jdbc.JdbcSourceConnector","tasks.max":"{TASKS}","mode":"incrementing","incrementing.column.name":"id","topic.prefix":"idle-","poll.interval.ms":"3600000","table.poll.interval.ms":"3600000","connection.url":"jdbc:sqlite:{}""#,
+                self.tables().display()
+            ),
+        };
+        let body = format!(r#"{{"name":"c{n}","config":{{{config}}}}}"#);
         match call("POST", url, "/connectors", &body)? {
             (201, _) => Ok(()),
             (status, body) => bail!("creating c{n}: {status} {body}"),
         }
     }
 
+    fn tables(&self) -> PathBuf {
+        self.dir.path().join("idle.db")
+    }
+
+    /// How many tasks a connector has.
+    fn tasks(&self) -> usize {
+        if self.beside { 1 } else { TASKS }
+    }
+
     fn all_run(&self, url: &str, connectors: usize) -> Result<()> {
         until_asked("all run", LOOK, || {
-            spread(url)
-                .is_ok_and(|spread| spread.values().sum::<usize>() == (1 + TASKS) * connectors)
+            spread(url).is_ok_and(|spread| {
+                spread.values().sum::<usize>() == (1 + self.tasks()) * connectors
+            })
         })
     }
 
@@ -277,7 +304,7 @@ impl Bench {
                 return false;
             };
             let (min, max) = (spread.values().min(), spread.values().max());
-            spread.values().sum::<usize>() == (1 + TASKS) * self.connectors
+            spread.values().sum::<usize>() == (1 + self.tasks()) * self.connectors
                 && spread.len() == workers
                 && max.unwrap_or(&0) - min.unwrap_or(&0) <= 2
         })
