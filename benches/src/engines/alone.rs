@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -50,14 +50,16 @@ pub(crate) async fn run(
             settings.insert(key.to_owned(), value.to_owned());
         }
         let acked = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&acked);
+        let first = Arc::new(OnceLock::new());
+        let (counted, noted) = (Arc::clone(&acked), Arc::clone(&first));
         let sink: AckSink = Arc::new(move |acks| {
-            let good = acks.iter().filter(|ack| ack.outcome.is_ok()).count();
-            counted.fetch_add(good as u64, Ordering::Relaxed);
+            let good = acks.iter().filter(|ack| ack.outcome.is_ok()).count() as u64;
+            counted.fetch_add(good, Ordering::Relaxed);
+            noted.get_or_init(|| (Instant::now(), good));
         });
         let producer = milena_kafka::clients().producer(&settings, sink).await?;
         let name: Arc<str> = topic.as_str().into();
-        let (begun, before) = (Instant::now(), cpu(pid)?);
+        let before = cpu(pid)?;
         let value = record(Content::Line, 0);
         let mut sent = 0;
         while sent < records {
@@ -72,7 +74,7 @@ pub(crate) async fn run(
             sent += count;
         }
         producer.flush().await?;
-        let (took, used) = (begun.elapsed(), cpu(pid)?);
+        let (ended, used) = (Instant::now(), cpu(pid)?);
         anyhow::ensure!(
             acked.load(Ordering::Relaxed) == records,
             "not all were acknowledged"
@@ -80,23 +82,87 @@ pub(crate) async fn run(
         producer.close(Duration::from_secs(1)).await;
         let settings = props(bootstrap, "consumer.");
         let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
-        let (fetching, fetch_before) = (Instant::now(), cpu(pid)?);
-        let found = count_with(&mut fetcher, &topic).await?;
-        let (fetch_took, fetch_used) = (fetching.elapsed(), cpu(pid)?);
-        anyhow::ensure!(found == records, "not all were read");
+        let fetch_before = cpu(pid)?;
+        let counted = count_with(&mut fetcher, &topic).await?;
+        let fetch_used = cpu(pid)?;
+        anyhow::ensure!(counted.found == records, "not all were read");
         fetcher.close().await;
         if run > 0 {
+            let (begun, early) = first.get().copied().unwrap_or((ended, 0));
             produced.push(Figure {
                 records,
-                took,
+                timed: records - early,
+                took: ended.duration_since(begun),
                 cpu: used.saturating_sub(before),
             });
             fetched.push(Figure {
                 records,
-                took: fetch_took,
+                timed: records - counted.early,
+                took: counted.took,
                 cpu: fetch_used.saturating_sub(fetch_before),
             });
         }
     }
     Ok((produced, fetched))
+}
+
+/// Produces in transactions of a batch each, as the boundary `poll` has it, resting between two of them. The first quarter is
+/// not counted.
+pub(crate) async fn transactions(
+    bootstrap: &str,
+    records: u64,
+    rests: &[Duration],
+) -> Result<Vec<(Duration, Figure)>> {
+    let pid = std::process::id();
+    let mut figures = Vec::new();
+    for rest in rests {
+        let topic = format!("alone-transactions-{}", rest.as_micros());
+        create(bootstrap, &topic).await?;
+        let mut settings = props(bootstrap, "producer.");
+        for (key, value) in [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("transactional.id", topic.as_str()),
+        ] {
+            settings.insert(key.to_owned(), value.to_owned());
+        }
+        let producer = milena_kafka::clients()
+            .producer(&settings, Arc::new(|_| {}))
+            .await?;
+        producer.init_transactions().await?;
+        let name: Arc<str> = topic.as_str().into();
+        let value = record(Content::Line, 0);
+        let (mut begun, mut before) = (Instant::now(), cpu(pid)?);
+        let (count, warm) = (records / BATCH, records / BATCH / 4);
+        for number in 0..count {
+            if number == warm {
+                (begun, before) = (Instant::now(), cpu(pid)?);
+            }
+            producer.begin().await?;
+            let batch = (0..BATCH).map(|_| OutRecord {
+                topic: Arc::clone(&name),
+                value: Some(value.clone()),
+                ..OutRecord::default()
+            });
+            let sent = producer.send(batch.collect()).await;
+            sent.map_err(|(_, error)| error)?;
+            producer.commit().await?;
+            if !rest.is_zero() {
+                tokio::time::sleep(*rest).await;
+            }
+        }
+        let (took, used) = (begun.elapsed(), cpu(pid)?);
+        producer.close(Duration::from_secs(1)).await;
+        let records = (count - warm) * BATCH;
+        figures.push((
+            *rest,
+            Figure {
+                records,
+                timed: records,
+                took,
+                cpu: used.saturating_sub(before),
+            },
+        ));
+    }
+    Ok(figures)
 }

@@ -8,6 +8,8 @@ pub(crate) struct Case {
     pub(crate) exactly_once: bool,
     /// `None`: a file is read into Kafka; else Kafka is read into a file.
     pub(crate) sink_of: Option<Content>,
+    /// The records are divided by this.
+    pub(crate) part: u64,
     /// The connector's keys beside files and topics.
     pub(crate) config: &'static [(&'static str, &'static str)],
 }
@@ -21,18 +23,21 @@ pub(crate) const CASES: [Case; 7] = [
         name: "file to Kafka",
         exactly_once: false,
         sink_of: None,
+        part: 1,
         config: &[("value.converter", STRING), ("batch.size", "5000")],
     },
     Case {
         name: "Kafka to file",
         exactly_once: false,
         sink_of: Some(Content::Line),
+        part: 1,
         config: &[("value.converter", STRING)],
     },
     Case {
         name: "JSON to file",
         exactly_once: false,
         sink_of: Some(Content::Json),
+        part: 2,
         config: &[
             ("value.converter", JSON),
             ("value.converter.schemas.enable", "false"),
@@ -42,6 +47,7 @@ pub(crate) const CASES: [Case; 7] = [
         name: "envelope to file",
         exactly_once: false,
         sink_of: Some(Content::Envelope),
+        part: 4,
         config: &[
             ("value.converter", JSON),
             ("value.converter.schemas.enable", "true"),
@@ -51,6 +57,7 @@ pub(crate) const CASES: [Case; 7] = [
         name: "envelope, 4 transforms",
         exactly_once: false,
         sink_of: Some(Content::Envelope),
+        part: 4,
         config: &[
             ("value.converter", JSON),
             ("value.converter.schemas.enable", "true"),
@@ -82,6 +89,7 @@ pub(crate) const CASES: [Case; 7] = [
         name: "exactly once, poll",
         exactly_once: true,
         sink_of: None,
+        part: 1,
         config: &[
             ("value.converter", STRING),
             ("batch.size", "5000"),
@@ -92,6 +100,7 @@ pub(crate) const CASES: [Case; 7] = [
         name: "exactly once, interval",
         exactly_once: true,
         sink_of: None,
+        part: 1,
         config: &[
             ("value.converter", STRING),
             ("batch.size", "5000"),

@@ -1,18 +1,25 @@
 //! The source and sink engines beside the Java worker, in one run on one Apache Kafka.
 //!
-//! `cargo build --release -p milena && cargo run --release -p milena-benches --bin engines -- --records 500000`
+//! `cargo build --release -p milena && cargo run --release -p milena-benches --bin engines -- --records 2000000`
 //!
 //! Each case is run once to warm up and then `--runs` times (3), Milena and Java in turns, on workers with the same
-//! settings. The clock runs from the connector's creation to the moment the last record is at its destination; the
-//! records are counted there. CPU is that of the whole worker process meanwhile. After that: the library client alone
-//! with the same bytes, and our engine alone with a client that does nothing.
+//! settings. The clock runs from the moment the first records are at their destination to the moment the last is there,
+//! and what came in between is counted: the start of a connector, which a client alone does not have, is no part of a
+//! rate. CPU is that of the whole worker process from the connector's creation on, by all records. After that: the library
+//! client alone with the same bytes, our engine alone with a client that does nothing, how long a record is on its way at
+//! a thousand a second, and the memory of a worker whose sink does not move.
 //!
-//! `--case NAME` runs one case, `--no-java` leaves Java out, `--milena PATH` names another binary.
+//! `--case NAME` runs the cases with the name in theirs (`client`, `transactions`,
+//! `engine`, `latency` and `stalled` are the others),
+//! `--no-java` leaves Java out, `--milena PATH` names another binary. Cases of dear records take a half or a quarter of
+//! `--records`.
 
 mod alone;
 mod cases;
 mod input;
+mod latency;
 mod null;
+mod stalled;
 mod worker;
 
 use std::{path::PathBuf, time::Duration};
@@ -29,13 +36,15 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 struct Figure {
     records: u64,
+    /// Those that came while the clock ran.
+    timed: u64,
     took: Duration,
     cpu: Duration,
 }
 
 impl Figure {
     fn per_second(&self) -> f64 {
-        self.records as f64 / self.took.as_secs_f64()
+        self.timed as f64 / self.took.as_secs_f64()
     }
 
     fn micros(&self) -> f64 {
@@ -55,7 +64,7 @@ impl Options {
     fn parse() -> Result<Self> {
         let beside = std::env::current_exe()?.with_file_name("milena");
         let mut options = Self {
-            records: 500_000,
+            records: 2_000_000,
             runs: 3,
             only: None,
             java: true,
@@ -109,7 +118,9 @@ fn main() -> Result<()> {
         }
         let mut bench = Bench::start(&kafka.bootstrap(), &options, exactly_once)?;
         for case in cases {
-            for (worker, figures) in bench.run(&runtime, case, options.records, options.runs)? {
+            for (worker, figures) in
+                bench.run(&runtime, case, options.records / case.part, options.runs)?
+            {
                 show(case.name, worker, &figures);
             }
         }
@@ -122,6 +133,25 @@ fn main() -> Result<()> {
         ))?;
         show("client alone, produce", "library", &produced);
         show("client alone, fetch", "library", &fetched);
+    }
+    if options.takes("transactions") {
+        let rests = [0, 1, 3, 6, 12].map(Duration::from_millis);
+        let records = options.records / 4;
+        let bootstrap = kafka.bootstrap();
+        let rested = runtime.block_on(alone::transactions(&bootstrap, records, &rests))?;
+        for (rest, figure) in rested {
+            let name = format!("transactions, rest {rest:?}");
+            show(&name, "library", &[figure]);
+        }
+    }
+    if options.takes("latency") || options.takes("stalled") {
+        let mut bench = Bench::start(&kafka.bootstrap(), &options, false)?;
+        if options.takes("latency") {
+            latency::run(&runtime, &mut bench)?;
+        }
+        if options.takes("stalled") {
+            stalled::run(&runtime, &mut bench, options.records)?;
+        }
     }
     drop(kafka);
     if options.takes("engine") {

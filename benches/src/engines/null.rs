@@ -404,6 +404,7 @@ async fn measure(class: &str, file: &Path, records: u64) -> Result<Figure> {
     handle.stopped(Duration::from_secs(10)).await;
     Ok(Figure {
         records,
+        timed: records,
         took,
         cpu: used.saturating_sub(before),
     })

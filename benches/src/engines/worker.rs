@@ -27,7 +27,7 @@ use crate::{
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often the destination is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(10);
 /// How long an exactly-once source must have been quiet to be done; longer than the interval of its transactions.
 const QUIET: Duration = Duration::from_millis(1500);
 /// Records of one batch when a topic is filled.
@@ -167,15 +167,13 @@ impl Bench {
             }
             Some(_) => {}
         }
-        let mut all = vec![("milena", Vec::new())];
-        let mut workers = vec![(self.ours.url.clone(), self.ours.child.id())];
-        if let Some(java) = &self.theirs {
-            let pid = java.pid().context("the Java worker has ended")?;
-            workers.push((java.url().to_owned(), pid));
-            all.push(("java", Vec::new()));
-        }
+        let workers = self.workers()?;
+        let mut all: Vec<_> = workers
+            .iter()
+            .map(|(worker, _, _)| (*worker, Vec::new()))
+            .collect();
         for run in 0..=runs {
-            for ((url, pid), (_, figures)) in workers.iter().zip(&mut all) {
+            for ((_, url, pid), (_, figures)) in workers.iter().zip(&mut all) {
                 self.last += 1;
                 let name = format!("c{}", self.last);
                 let figure = self.measure(runtime, case, url, *pid, &name, records)?;
@@ -204,7 +202,6 @@ impl Bench {
             .iter()
             .map(|(key, value)| (*key, (*value).to_owned()))
             .collect();
-        config.insert("tasks.max", "1".to_owned());
         match case.sink_of {
             None => {
                 runtime.block_on(create(&self.bootstrap, &topic))?;
@@ -219,53 +216,93 @@ impl Bench {
                 config.insert("file", output.display().to_string());
             }
         }
-        let members: Vec<String> = config
-            .iter()
-            .map(|(key, value)| format!("{key:?}:{value:?}"))
-            .collect();
-        let body = members.join(",");
         let before = cpu(pid)?;
-        let begun = Instant::now();
-        let (status, answer) = call(
-            "PUT",
-            url,
-            &format!("/connectors/{name}/config"),
-            &format!("{{{body}}}"),
-        )?;
-        if status != 201 {
-            bail!("the connector was refused: {status} {answer}");
-        }
-        let (ended, after) = match case.sink_of {
+        begin(url, name, &config)?;
+        let span = match case.sink_of {
             None => {
-                let ended =
+                let span =
                     runtime.block_on(arrived(&self.bootstrap, &topic, case, pid, records))?;
                 let found = runtime.block_on(count(&self.bootstrap, &topic))?;
                 if found != records {
                     bail!("{found} records of {records} are in the topic");
                 }
-                ended
+                span
             }
             Some(_) => written(&output, pid, records)?,
         };
-        call("DELETE", url, &format!("/connectors/{name}"), "")?;
-        until("the connector is gone", || {
-            is(url, &format!("/connectors/{name}/status"), 404)
-        })?;
-        // Sources leave none.
+        end(url, name)?;
+        // Sources leave no file, sinks no topic.
         let _ = fs::remove_file(&output);
+        if case.sink_of.is_none() {
+            runtime.block_on(delete(&self.bootstrap, topic))?;
+        }
         Ok(Figure {
             records,
-            took: ended.duration_since(begun),
-            cpu: after.saturating_sub(before),
+            timed: records.saturating_sub(span.early),
+            took: span.last.duration_since(span.first),
+            cpu: span.cpu.saturating_sub(before),
         })
+    }
+
+    /// The workers: name, address, process.
+    pub(crate) fn workers(&self) -> Result<Vec<(&'static str, String, u32)>> {
+        let mut all = vec![("milena", self.ours.url.clone(), self.ours.child.id())];
+        if let Some(java) = &self.theirs {
+            let pid = java.pid().context("the Java worker has ended")?;
+            all.push(("java", java.url().to_owned(), pid));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 }
 
-fn topic_of(content: Content) -> String {
+/// Creates a connector of one task.
+pub(crate) fn begin(url: &str, name: &str, config: &BTreeMap<&str, String>) -> Result<()> {
+    let mut members = vec![r#""tasks.max":"1""#.to_owned()];
+    members.extend(
+        config
+            .iter()
+            .map(|(key, value)| format!("{key:?}:{value:?}")),
+    );
+    let body = members.join(",");
+    let path = format!("/connectors/{name}/config");
+    let (status, answer) = call("PUT", url, &path, &format!("{{{body}}}"))?;
+    if status != 201 {
+        bail!("the connector was refused: {status} {answer}");
+    }
+    Ok(())
+}
+
+/// Deletes a connector and waits until it is gone.
+pub(crate) fn end(url: &str, name: &str) -> Result<()> {
+    call("DELETE", url, &format!("/connectors/{name}"), "")?;
+    until("the connector is gone", || {
+        is(url, &format!("/connectors/{name}/status"), 404)
+    })
+}
+
+/// The time from the first records at a destination to the last.
+struct Span {
+    first: Instant,
+    /// What was there when the clock began.
+    early: u64,
+    last: Instant,
+    /// Of the worker, when the last was there.
+    cpu: Duration,
+}
+
+pub(crate) fn topic_of(content: Content) -> String {
     format!("filled-{content:?}")
 }
 
-fn client(bootstrap: &str) -> ClientProps {
+pub(crate) fn client(bootstrap: &str) -> ClientProps {
     let pairs = [
         ("bootstrap.servers", bootstrap),
         ("isolation.level", "read_committed"),
@@ -291,7 +328,13 @@ pub(crate) async fn create(bootstrap: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn fill(bootstrap: &str, content: Content, records: u64) -> Result<()> {
+async fn delete(bootstrap: &str, name: String) -> Result<()> {
+    admin(bootstrap).await?.delete_topics(&[name]).await?;
+    Ok(())
+}
+
+/// Fills the topic of a content, unless it is filled.
+pub(crate) async fn fill(bootstrap: &str, content: Content, records: u64) -> Result<()> {
     let topic = topic_of(content);
     // The second pair of workers finds it filled.
     let admin = admin(bootstrap).await?;
@@ -322,68 +365,101 @@ async fn fill(bootstrap: &str, content: Content, records: u64) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all records are in the topic; when that was, and the processor time of the worker then.
+/// Waits until all records are in the topic, and until they are committed.
 async fn arrived(
     bootstrap: &str,
     topic: &str,
     case: &Case,
     pid: u32,
     records: u64,
-) -> Result<(Instant, Duration)> {
+) -> Result<Span> {
     let admin = admin(bootstrap).await?;
     let of = [(topic.into(), 0)];
     let begun = Instant::now();
-    let (mut end, mut at) = (0, (begun, Duration::ZERO));
-    let quiet = if case.exactly_once {
-        QUIET
-    } else {
-        Duration::ZERO
-    };
-    loop {
-        let ends = admin.list_offsets(&of, ListAt::Latest, Isolation::ReadCommitted);
-        let now = ends.await?.into_values().next().unwrap_or(0);
-        if now != end {
-            (end, at) = (now, (Instant::now(), cpu(pid)?));
-        }
-        // Ends of transactions take offsets too.
-        if u64::try_from(end)? >= records && at.0.elapsed() >= quiet {
-            return Ok(at);
-        }
+    let look = async |isolation| -> Result<u64> {
         if begun.elapsed() > PATIENCE {
-            bail!("only {end} of {records} records came");
+            bail!("{records} records did not come");
         }
+        let ends = admin.list_offsets(&of, ListAt::Latest, isolation).await?;
         tokio::time::sleep(LOOK).await;
+        Ok(u64::try_from(ends.into_values().next().unwrap_or(0))?)
+    };
+    let mut first = None;
+    // Ends of transactions take offsets too: one in thousands.
+    let mut span = loop {
+        let there = look(Isolation::ReadUncommitted).await?;
+        if there == 0 {
+            continue;
+        }
+        let (first, early) = *first.get_or_insert_with(|| (Instant::now(), there));
+        if there >= records {
+            break Span {
+                first,
+                early,
+                last: Instant::now(),
+                cpu: cpu(pid)?,
+            };
+        }
+    };
+    if case.exactly_once {
+        let (mut end, mut since) = (0, Instant::now());
+        while end < records || since.elapsed() < QUIET {
+            let now = look(Isolation::ReadCommitted).await?;
+            if now != end {
+                (end, since) = (now, Instant::now());
+                span.cpu = cpu(pid)?;
+            }
+        }
     }
+    Ok(span)
 }
 
 /// Committed records of a topic.
 async fn count(bootstrap: &str, topic: &str) -> Result<u64> {
     let mut fetcher = milena_kafka::clients().fetcher(&client(bootstrap)).await?;
-    let found = count_with(&mut fetcher, topic).await;
+    let counted = count_with(&mut fetcher, topic).await;
     fetcher.close().await;
-    found
+    Ok(counted?.found)
+}
+
+/// What reading a topic gave.
+pub(crate) struct Counted {
+    pub(crate) found: u64,
+    /// In the first batch, after which the clock began.
+    pub(crate) early: u64,
+    pub(crate) took: Duration,
 }
 
 /// Reads a topic to its end and counts.
-pub(crate) async fn count_with(fetcher: &mut Box<dyn Fetcher>, topic: &str) -> Result<u64> {
+pub(crate) async fn count_with(fetcher: &mut Box<dyn Fetcher>, topic: &str) -> Result<Counted> {
     let start = vec![(topic.into(), 0, Some(StartAt::Earliest))];
     fetcher.assign(start).await?;
     let ends = fetcher.end_offsets(&[(topic.into(), 0)]).await?;
     let end = ends.into_values().next().unwrap_or(0);
-    let mut found = 0;
+    let mut counted = Counted {
+        found: 0,
+        early: 0,
+        took: Duration::ZERO,
+    };
+    let mut begun = Instant::now();
     while fetcher.position(topic, 0).await? < end {
         for batch in fetcher.poll(Duration::from_millis(100)).await? {
-            found += batch.records.len() as u64;
+            counted.found += batch.records.len() as u64;
+        }
+        if counted.early == 0 {
+            (counted.early, begun) = (counted.found, Instant::now());
         }
     }
-    Ok(found)
+    counted.took = begun.elapsed();
+    Ok(counted)
 }
 
 /// Waits until the file holds all lines.
-fn written(output: &PathBuf, pid: u32, records: u64) -> Result<(Instant, Duration)> {
+fn written(output: &PathBuf, pid: u32, records: u64) -> Result<Span> {
     let mut lines = 0;
     let mut bytes = vec![0; 1 << 20];
     let mut file = None;
+    let mut first = None;
     let begun = Instant::now();
     loop {
         if file.is_none() {
@@ -395,8 +471,16 @@ fn written(output: &PathBuf, pid: u32, records: u64) -> Result<(Instant, Duratio
         };
         let new = bytes.iter().take(read).filter(|byte| **byte == b'\n');
         lines += new.count() as u64;
-        if lines == records {
-            return Ok((Instant::now(), cpu(pid)?));
+        if lines > 0 {
+            let (first, early) = *first.get_or_insert_with(|| (Instant::now(), lines));
+            if lines == records {
+                return Ok(Span {
+                    first,
+                    early,
+                    last: Instant::now(),
+                    cpu: cpu(pid)?,
+                });
+            }
         }
         if lines > records || begun.elapsed() > PATIENCE {
             bail!("{lines} lines of {records} are in the file");
@@ -418,7 +502,7 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis((ticks()? + ticks()?) * 10))
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
     let begun = Instant::now();
     while !holds() {
         if begun.elapsed() > PATIENCE {
