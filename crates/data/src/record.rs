@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Headers, SchemaAndValue, Text, Value};
+use crate::{Headers, SchemaAndValue, SourceMap, Text};
 
 /// `ConnectRecord`: what converters and transforms see. Transforms work on this type alone, so one
 /// implementation serves sources and sinks; the origin travels beside it.
@@ -52,10 +52,6 @@ pub enum TimestampType {
 
 /// A record for a sink; [`Record::origin`] is present.
 pub type SinkRecord = Record;
-
-/// A map from string to a primitive value: a source partition or a source offset. Order is kept:
-/// it decides the bytes of the key in the offsets topic (spec `distributed.md` 1.6).
-pub type SourceMap = indexmap::IndexMap<Text, Value>;
 
 /// A record of a source, with the partition and offset that it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

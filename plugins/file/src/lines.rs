@@ -3,12 +3,14 @@
 //! An unfinished last line is held back, and so is a trailing `\r` until the next byte tells whether a
 //! `\n` belongs to it. Lines share the buffer they were read into.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use milena_data::Text;
 
-/// A line without its end, and how many bytes of the stream it took with its end.
+/// A line without its end, and how many bytes of the stream it took with its end. Bytes that are not UTF-8 are U+FFFD in
+/// it, as Java's reader makes them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) text: Bytes,
+    pub(crate) text: Text,
     pub(crate) taken: u64,
 }
 
@@ -51,9 +53,18 @@ impl LineBuffer {
             // The trailing \r must be looked at again together with the byte after it.
             self.searched = self.searched.min(self.unread.len() - 1);
         }
+        // The bytes are looked at once for all lines; only a block that is no text is taken line by line.
+        let whole = Text::try_from(block.clone()).ok();
+        let text = |start: usize, stop: usize| match &whole {
+            Some(whole) => match whole.get(start..stop) {
+                Some(line) => whole.slice_ref(line),
+                None => Text::new(),
+            },
+            None => decode(block.slice(start..stop)),
+        };
         ends.into_iter()
             .map(|(start, (stop, next))| Line {
-                text: block.slice(start..stop),
+                text: text(start, stop),
                 taken: (next - start) as u64,
             })
             .collect()
@@ -70,9 +81,14 @@ impl LineBuffer {
             text.truncate(text.len() - 1);
         }
         self.searched = 0;
-        debug_assert!(!text.has_remaining() || taken > 0);
+        let text = decode(text);
         Some(Line { text, taken })
     }
+}
+
+fn decode(bytes: Bytes) -> Text {
+    Text::try_from(bytes.clone())
+        .unwrap_or_else(|_| Text::from(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The end of the line text and the start of the next line, when a whole line end is there.
@@ -91,11 +107,10 @@ mod tests {
     use super::LineBuffer;
 
     fn lines(buffer: &mut LineBuffer) -> Vec<(String, u64)> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         buffer
             .take(usize::MAX)
             .iter()
-            .map(|l| (text(&l.text), l.taken))
+            .map(|l| (l.text.to_string(), l.taken))
             .collect()
     }
 
@@ -122,6 +137,14 @@ mod tests {
             lines(&mut buffer),
             [("b".to_owned(), 2), ("c".to_owned(), 2)]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_does_not_spoil_its_neighbours() {
+        let mut buffer = LineBuffer::default();
+        buffer.extend(b"\xc3\xa4\n\xff!\nb\n");
+        let expected = [("\u{e4}", 3), ("\u{fffd}!", 3), ("b", 2)];
+        assert_eq!(lines(&mut buffer), expected.map(|(t, n)| (t.to_owned(), n)));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `FileStreamSink`: appends the text of each record's value to a file (or standard output).
 
 use std::{
+    fmt::Write as _,
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Write as _},
     sync::Arc,
 };
 
@@ -18,6 +19,9 @@ use milena_data::{SinkRecord, Value};
 use crate::{FILE, VERSION};
 
 const CLASS: &str = "org.apache.kafka.connect.file.FileStreamSinkConnector";
+
+/// A buffer that grew beyond this is not kept for the next batch.
+const TEXT_KEPT_MAX: usize = 16 << 20;
 
 /// The descriptor of the sink.
 pub struct FileStreamSinkPlugin;
@@ -100,13 +104,15 @@ impl SinkConnector for FileStreamSink {
 struct FileStreamSinkTask {
     file: Option<Arc<File>>,
     path: Option<String>,
+    /// What the last batch was written from, for the next.
+    text: String,
 }
 
 impl FileStreamSinkTask {
-    async fn blocking(
+    async fn blocking<T: Send + 'static>(
         &self,
-        write: impl FnOnce(Option<&File>) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), ConnectError> {
+        write: impl FnOnce(Option<&File>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ConnectError> {
         let file = self.file.clone();
         let path = self.path.clone().unwrap_or_else(|| "stdout".to_owned());
         tokio::task::spawn_blocking(move || write(file.as_deref()))
@@ -142,24 +148,33 @@ impl SinkTask for FileStreamSinkTask {
         if records.is_empty() {
             return Ok(());
         }
-        let mut text = Vec::with_capacity(records.len() * 64);
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
         for record in records {
             match &record.value.value {
-                Value::String(line) => text.extend_from_slice(line.as_bytes()),
-                other => text.extend_from_slice(other.to_string().as_bytes()),
+                Value::String(line) => text.push_str(line),
+                // A string takes whatever is written.
+                other => drop(write!(text, "{other}")),
             }
-            text.push(b'\n');
+            text.push('\n');
         }
         // One write per batch: lines of several tasks on one file do not mix within a batch.
-        self.blocking(move |file| match file {
-            Some(mut file) => file.write_all(&text),
-            None => {
-                let mut out = io::stdout().lock();
-                out.write_all(&text)?;
-                out.flush()
+        let written = self.blocking(move |file| {
+            match file {
+                Some(mut file) => file.write_all(text.as_bytes())?,
+                None => {
+                    let mut out = io::stdout().lock();
+                    out.write_all(text.as_bytes())?;
+                    out.flush()?;
+                }
             }
-        })
-        .await
+            Ok(text)
+        });
+        self.text = written.await?;
+        if self.text.capacity() > TEXT_KEPT_MAX {
+            self.text = String::new();
+        }
+        Ok(())
     }
 
     async fn flush(&mut self, _offsets: &PartitionOffsets) -> Result<(), ConnectError> {

@@ -9,7 +9,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use milena_api::{
     ConnectError, Connector, ConnectorContext, ConnectorInstance, ConnectorOffset, ConnectorPlugin,
     ExactlyOnceSupport, PluginInfo, SourceConnector, SourceTask, SourceTaskContext, TaskInstance,
@@ -32,8 +31,11 @@ const POSITION: &str = "position";
 /// How much of the file one read takes: large enough that reading costs little per line, small enough
 /// that many tasks fit in memory.
 const READ_BYTES: usize = 256 * 1024;
-/// How long an idle poll waits before it looks at the file again; the latency that a reader sees.
-const IDLE: Duration = Duration::from_millis(20);
+/// How long an idle poll waits before it looks at the file again, the first time; twice as long each time after. A file that
+/// grows all the time is read soon, one that rests costs little.
+const IDLE_MIN: Duration = Duration::from_millis(1);
+/// The longest such wait.
+const IDLE_MAX: Duration = Duration::from_millis(20);
 /// How many idle looks a poll makes before it answers "nothing now".
 const IDLE_LOOKS: u32 = 40;
 /// How long to wait for a file that is not there, as Java does.
@@ -190,9 +192,13 @@ struct FileStreamSourceTask {
     partition: Option<Arc<SourceMap>>,
     input: Option<Input>,
     lines: LineBuffer,
+    /// What the last read came in, for the next.
+    block: Vec<u8>,
     /// The byte position after the last line given (file only).
     position: u64,
     ended: bool,
+    /// The next wait for the file to grow.
+    idle: Duration,
 }
 
 impl FileStreamSourceTask {
@@ -228,17 +234,19 @@ impl FileStreamSourceTask {
             Some(Input::File(file)) => {
                 let (file, at) = (Arc::clone(file), self.position + self.lines.len() as u64);
                 // The read may be dropped at the await: nothing of it is kept until it is done.
-                let block = tokio::task::spawn_blocking(move || {
-                    let mut block = vec![0; READ_BYTES];
-                    let read = file.read_at(&mut block, at)?;
-                    block.truncate(read);
-                    io::Result::Ok(block)
+                let mut block = std::mem::take(&mut self.block);
+                let (block, read) = tokio::task::spawn_blocking(move || {
+                    block.resize(READ_BYTES, 0);
+                    let read = file.read_at(&mut block, at);
+                    (block, read)
                 })
                 .await
-                .map_err(|error| ConnectError::connect(format!("the read was cut off: {error}")))?
-                .map_err(failed)?;
-                self.lines.extend(&block);
-                Ok(block.len())
+                .map_err(|error| ConnectError::connect(format!("the read was cut off: {error}")))?;
+                self.block = block;
+                let read = read.map_err(failed)?;
+                self.lines
+                    .extend(self.block.get(..read).unwrap_or_default());
+                Ok(read)
             }
             Some(Input::Stdin(stdin)) => {
                 let mut block = vec![0; READ_BYTES];
@@ -255,17 +263,14 @@ impl FileStreamSourceTask {
         self.position += line.taken;
         let source_offset = self.file.is_some().then(|| {
             let position = Value::Int64(i64::try_from(self.position).unwrap_or(i64::MAX));
-            Arc::new(SourceMap::from_iter([(
-                Text::from_static(POSITION),
-                position,
-            )]))
+            Arc::new(SourceMap::of(Text::from_static(POSITION), position))
         });
         SourceRecord {
             record: Record {
                 topic: self.topic.clone(),
                 value: SchemaAndValue {
                     schema: self.schema.clone(),
-                    value: Value::String(decode(line.text)),
+                    value: Value::String(line.text),
                 },
                 timestamp: Some(now),
                 ..Record::default()
@@ -274,12 +279,6 @@ impl FileStreamSourceTask {
             source_offset,
         }
     }
-}
-
-/// Text of a line; bytes that are not UTF-8 become U+FFFD, as Java's reader makes them.
-fn decode(bytes: Bytes) -> Text {
-    Text::try_from(bytes.clone())
-        .unwrap_or_else(|_| Text::from(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn now_ms() -> i64 {
@@ -309,8 +308,7 @@ impl SourceTask for FileStreamSourceTask {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let partition =
-            SourceMap::from_iter([(Text::from_static(FILENAME), Value::from(file.as_str()))]);
+        let partition = SourceMap::of(Text::from_static(FILENAME), Value::from(file.as_str()));
         let stored = context
             .offsets
             .offsets(std::slice::from_ref(&partition))
@@ -351,11 +349,15 @@ impl SourceTask for FileStreamSourceTask {
                 if looks > IDLE_LOOKS {
                     return Ok(None);
                 }
-                tokio::time::sleep(IDLE).await;
+                // A task begins with nothing.
+                self.idle = self.idle.max(IDLE_MIN);
+                tokio::time::sleep(self.idle).await;
+                self.idle = (self.idle * 2).min(IDLE_MAX);
                 continue;
             }
             lines = self.lines.take(self.batch_size);
         }
+        self.idle = IDLE_MIN;
         let now = now_ms();
         Ok(Some(
             lines
