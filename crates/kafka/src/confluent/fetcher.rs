@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use confluent_kafka::{
     common::{
         Error, TopicPartition,
@@ -78,23 +78,51 @@ fn partitions(list: &[(Arc<str>, i32)]) -> Vec<TopicPartition> {
         .collect()
 }
 
-fn in_record(record: &ConsumerRecord<Bytes, Bytes>) -> InRecord {
+/// Values up to this many bytes are copied out of the buffer that they were fetched in.
+const COPIED_MAX: usize = 4096;
+
+/// The records of a batch with their values in a buffer of the batch's own. The client goes on counting holders of the
+/// buffer that it fetched: to count them for the records in hand on another thread would cost more than the copy, and a
+/// record that is kept would keep the megabytes of a whole fetch.
+fn in_records(list: &[ConsumerRecord<Bytes, Bytes>]) -> Vec<InRecord> {
+    let small = |bytes: &&Bytes| bytes.len() <= COPIED_MAX;
+    let both = |record: &ConsumerRecord<Bytes, Bytes>| {
+        let both = [record.key(), record.value()].into_iter().flatten();
+        both.filter(small).map(Bytes::len).sum::<usize>()
+    };
+    let mut own = BytesMut::with_capacity(list.iter().map(both).sum());
+    for record in list {
+        for bytes in [record.key(), record.value()].into_iter().flatten() {
+            if small(&bytes) {
+                own.extend_from_slice(bytes);
+            }
+        }
+    }
+    let mut own = own.freeze();
+    let mut take = |bytes: Option<&Bytes>| {
+        bytes.map(|bytes| match small(&bytes) {
+            true => own.split_to(bytes.len()),
+            false => bytes.clone(),
+        })
+    };
     let header = |header: &confluent_kafka::common::header::RecordHeader| Header {
         key: header.key().into(),
         value: header.value().map(Bytes::copy_from_slice),
     };
-    InRecord {
-        offset: record.offset(),
-        timestamp: record.timestamp(),
-        timestamp_type: match record.timestamp_type() {
-            LibraryTimestampType::CreateTime => TimestampType::CreateTime,
-            LibraryTimestampType::LogAppendTime => TimestampType::LogAppendTime,
-            _ => TimestampType::None,
-        },
-        key: record.key().cloned(),
-        value: record.value().cloned(),
-        headers: record.headers().iter().map(header).collect(),
-    }
+    list.iter()
+        .map(|record| InRecord {
+            offset: record.offset(),
+            timestamp: record.timestamp(),
+            timestamp_type: match record.timestamp_type() {
+                LibraryTimestampType::CreateTime => TimestampType::CreateTime,
+                LibraryTimestampType::LogAppendTime => TimestampType::LogAppendTime,
+                _ => TimestampType::None,
+            },
+            key: take(record.key()),
+            value: take(record.value()),
+            headers: record.headers().iter().map(header).collect(),
+        })
+        .collect()
 }
 
 #[async_trait]
@@ -181,7 +209,7 @@ impl Fetcher for ConfluentFetcher {
             batches.push(PartitionBatch {
                 topic: partition.topic().into(),
                 partition: partition.partition(),
-                records: list.iter().map(in_record).collect(),
+                records: in_records(list),
                 next_offset: next.offset(),
             });
         }

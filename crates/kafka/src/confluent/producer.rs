@@ -1,7 +1,6 @@
 //! The producer port over the library's `KafkaProducer`.
 
 use std::{
-    borrow::Cow,
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,12 +11,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use confluent_kafka::{
     common::{
         Error,
         header::{RecordHeader, RecordHeaders},
-        serialization::Serializer,
+        serialization::ByteArraySerializer,
     },
     producer::{
         Callback, KafkaProducer, Producer as _, ProducerConfig, ProducerRecord,
@@ -34,19 +32,6 @@ use super::{
 use crate::ports::{
     Ack, AckSink, Acked, ClientProps, CommitError, KafkaError, KafkaErrorKind, OutRecord, Producer,
 };
-
-/// Hands the bytes on as they are.
-struct Raw;
-
-impl Serializer<Bytes> for Raw {
-    async fn serialize<'a>(
-        &'a self,
-        _topic: &'a str,
-        data: Option<&'a Bytes>,
-    ) -> Result<Option<Cow<'a, [u8]>>, Error> {
-        Ok(data.map(|bytes| Cow::Borrowed(&bytes[..])))
-    }
-}
 
 /// Collects acknowledgements on the library's thread; a task hands them on in batches.
 #[derive(Default)]
@@ -77,9 +62,15 @@ impl AckBuffer {
     }
 }
 
+/// The acknowledgements of one batch. Each record holds it, and not the buffer itself: counting holders on two threads at
+/// once, one handing records over and one answering for others, costs more than all else.
+struct OfBatch {
+    buffer: Arc<AckBuffer>,
+}
+
 struct OnAck {
     ticket: u64,
-    buffer: Arc<AckBuffer>,
+    batch: Arc<OfBatch>,
 }
 
 impl Callback for OnAck {
@@ -96,19 +87,20 @@ impl Callback for OnAck {
             }),
         };
         let failed = outcome.is_err();
-        self.buffer.push(Ack {
+        let buffer = &self.batch.buffer;
+        buffer.push(Ack {
             ticket: self.ticket,
             outcome,
         });
         if failed {
-            self.buffer.failed.store(true, Ordering::Release);
+            buffer.failed.store(true, Ordering::Release);
         }
     }
 }
 
 /// A producer of the library.
 pub(crate) struct ConfluentProducer {
-    producer: KafkaProducer<Bytes, Bytes>,
+    producer: KafkaProducer<Vec<u8>, Vec<u8>>,
     buffer: Arc<AckBuffer>,
     sink: AckSink,
     forward: tokio::task::JoinHandle<()>,
@@ -140,7 +132,8 @@ impl ConfluentProducer {
             ProducerConfig::MURMUR2_RANDOM_PARTITIONER.to_owned(),
         );
         let config = ProducerConfig::new(&props).map_err(|error| failed(&error))?;
-        let producer = KafkaProducer::new(config, Raw, Raw).map_err(|error| failed(&error))?;
+        let raw = ByteArraySerializer::new;
+        let producer = KafkaProducer::new(config, raw(), raw()).map_err(|error| failed(&error))?;
         let buffer = Arc::new(AckBuffer::default());
         let (source, target) = (Arc::clone(&buffer), Arc::clone(&sink));
         let forward = tokio::spawn(async move {
@@ -178,22 +171,23 @@ impl Drop for ConfluentProducer {
     }
 }
 
-fn library_record(record: OutRecord) -> Result<ProducerRecord<Bytes, Bytes>, KafkaError> {
+/// A record of the library, which borrows the bytes: they are copied once, into the batch.
+fn library_record(record: &OutRecord) -> Result<ProducerRecord<&[u8], &[u8]>, KafkaError> {
     let headers = (!record.headers.is_empty()).then(|| {
-        let one = |header: crate::ports::Header| {
+        let one = |header: &crate::ports::Header| {
             RecordHeader::new(
                 header.key.as_ref().to_owned(),
-                header.value.map(|value| value.to_vec()),
+                header.value.as_ref().map(|value| value.to_vec()),
             )
         };
-        RecordHeaders::with_header_iter(record.headers.into_iter().map(one))
+        RecordHeaders::with_header_iter(record.headers.iter().map(one))
     });
     let options = ProducerRecordOptionsBuilder::new()
         .set_topic(record.topic.as_ref().to_owned())
         .set_partition(record.partition)
         .set_timestamp(record.timestamp)
-        .set_key(record.key)
-        .set_value(record.value)
+        .set_key(record.key.as_deref())
+        .set_value(record.value.as_deref())
         .set_headers(headers)
         .build()
         .map_err(|error| port_error(&error))?;
@@ -217,7 +211,10 @@ fn commit_error(error: &Error) -> CommitError {
 impl Producer for ConfluentProducer {
     async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)> {
         let stops = self.stops_at_failure.load(Ordering::Relaxed);
-        for (index, record) in batch.into_iter().enumerate() {
+        let of_batch = Arc::new(OfBatch {
+            buffer: Arc::clone(&self.buffer),
+        });
+        for (index, record) in batch.iter().enumerate() {
             // What the client refuses by itself (a record too large) has failed when its call returns.
             if stops && self.buffer.failed.load(Ordering::Acquire) {
                 self.hand_on();
@@ -226,13 +223,10 @@ impl Producer for ConfluentProducer {
             }
             let callback = OnAck {
                 ticket: record.ticket,
-                buffer: Arc::clone(&self.buffer),
+                batch: Arc::clone(&of_batch),
             };
             let record = library_record(record).map_err(|error| (index, error))?;
-            let sent = self
-                .producer
-                .send_with_callback(record, Some(Box::new(callback)))
-                .await;
+            let sent = self.producer.send(record, Some(Box::new(callback))).await;
             sent.map_err(|error| (index, port_error(&error)))?;
         }
         Ok(())
