@@ -139,6 +139,12 @@ impl Producer for LazyProducer {
         self.made().await?.abort().await
     }
 
+    fn abandon(&self) {
+        if let Some(producer) = self.made.get() {
+            producer.abandon();
+        }
+    }
+
     async fn close(&self, within: Duration) {
         if let Some(producer) = self.made.get() {
             producer.close(within).await;

@@ -159,15 +159,10 @@ impl ConfluentProducer {
 }
 
 impl Drop for ConfluentProducer {
-    /// A task that was cancelled drops its producer as it is. Left alone, the library would go on to send what it holds, for
-    /// as long as the delivery timeout lets it: for a task for ever, beside the one that took its place.
+    /// A task that was cancelled drops its producer as it is.
     fn drop(&mut self) {
         self.forward.abort();
-        let mut close = pin!(self.producer.close_with_timeout(Duration::ZERO));
-        // The first step throws away what is unsent and ends the library's thread; nobody needs to hear of the rest.
-        let _ = close
-            .as_mut()
-            .poll(&mut std::task::Context::from_waker(Waker::noop()));
+        self.abandon();
     }
 }
 
@@ -268,6 +263,16 @@ impl Producer for ConfluentProducer {
         let outcome = self.producer.abort_transaction().await;
         self.hand_on();
         outcome.map_err(|error| port_error(&error))
+    }
+
+    /// Left alone, the library would go on to send what it holds, for as long as the delivery timeout lets it: for a task for
+    /// ever, beside the one that took its place.
+    fn abandon(&self) {
+        let mut close = pin!(self.producer.close_with_timeout(Duration::ZERO));
+        // The first step throws away what is unsent and ends the library's thread; nobody needs to hear of the rest.
+        let _ = close
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(Waker::noop()));
     }
 
     async fn close(&self, within: Duration) {

@@ -99,6 +99,10 @@ pub trait Producer: Send + Sync {
     /// Aborts the open transaction.
     async fn abort(&self) -> Result<(), KafkaError>;
 
+    /// Gives the producer up at once, from any thread, also while [`Self::send`] runs: what is not on its way is thrown away,
+    /// and nothing is taken any more. Only [`Self::close`] may follow.
+    fn abandon(&self) {}
+
     /// Ends the producer; what is not answered by the deadline fails.
     async fn close(&self, within: Duration);
 }

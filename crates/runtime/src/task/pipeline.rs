@@ -1,7 +1,7 @@
 //! The way of a record through a task: the connector's chain under the error policy
 //! (spec `data.md` 5.2, 5.3).
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use milena_api::{
     ConnectError, ConverterPlugin, HeaderConverterPlugin, PredicatePlugin, TransformPlugin,
@@ -33,6 +33,15 @@ impl Plugins for Shelves<'_> {
     }
 }
 
+/// What a chain makes of a source record: in one place for all records of a task, for it is large.
+#[derive(Default)]
+pub(super) struct Made {
+    /// The record, when there are transforms.
+    pub(super) changed: Option<Record>,
+    /// The bytes.
+    pub(super) encoded: Encoded,
+}
+
 /// The chain of one task. What fails and may be tried again is tried again where it failed: the stages
 /// before it have done their work (Java: `RetryWithToleranceOperator` runs each of them by itself).
 pub(super) struct Pipeline(Chain);
@@ -51,41 +60,47 @@ impl Pipeline {
         Ok(Self(chain))
     }
 
-    /// Transforms and converts a source record. `Ok(None)`: filtered, or skipped by tolerance. A record that no
-    /// transform touches is not copied.
-    pub(super) async fn encode<'r>(
+    /// Transforms and converts a source record; `false`: filtered, or skipped by tolerance. A record that no transform
+    /// touches is not copied.
+    pub(super) async fn encode(
         &mut self,
-        source: &'r SourceRecord,
+        source: &SourceRecord,
+        made: &mut Made,
         policy: &ErrorPolicy,
-    ) -> Result<Option<(Cow<'r, Record>, Encoded)>, ConnectError> {
+    ) -> Result<bool, ConnectError> {
         let mut attempts = Attempts::new(policy);
-        let transformed = if self.0.transforms().is_empty() {
-            Ok(Some(Cow::Borrowed(&source.record)))
-        } else {
+        made.changed = None;
+        made.encoded = Encoded::default();
+        let mut failure = None;
+        if !self.0.transforms().is_empty() {
             let given = source.record.clone();
-            let transformed = self.transform(0, given, &mut attempts).await;
-            transformed.map(|record| record.map(Cow::Owned))
-        };
-        let failure = match transformed {
-            Ok(None) => return Ok(None),
-            Ok(Some(record)) => {
-                let mut made = Encoded::default();
-                let mut first = milena_chain::Stage::HeaderConverter;
-                loop {
-                    attempts.begin();
-                    match self.0.encode_from(first, &record, &mut made).await {
-                        Ok(()) => return Ok(Some((record, made))),
-                        Err(failure) if attempts.again(&failure).await => first = failure.stage,
-                        Err(failure) => break failure,
+            match self.transform(0, given, &mut attempts).await {
+                Ok(Some(record)) => made.changed = Some(record),
+                Ok(None) => return Ok(false),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if failure.is_none() {
+            let record = made.changed.as_ref().unwrap_or(&source.record);
+            let mut first = milena_chain::Stage::HeaderConverter;
+            loop {
+                attempts.begin();
+                match self.0.encode_from(first, record, &mut made.encoded).await {
+                    Ok(()) => return Ok(true),
+                    Err(error) if attempts.again(&error).await => first = error.stage,
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
                     }
                 }
             }
-            Err(failure) => failure,
-        };
-        let mut failure = failed(failure);
-        name_source(&mut failure.error, source);
-        policy.judge(&failure, || format!(", where source record is = {source}"))?;
-        Ok(None)
+        }
+        if let Some(failure) = failure {
+            let mut failure = failed(failure);
+            name_source(&mut failure.error, source);
+            policy.judge(&failure, || format!(", where source record is = {source}"))?;
+        }
+        Ok(false)
     }
 
     /// Converts a consumed record (its key and value not yet set) and transforms it, in its place: records are large, and

@@ -5,6 +5,7 @@ mod dead_letters;
 mod decode;
 mod delivery;
 mod engine;
+mod fetch_ahead;
 mod group;
 mod membership;
 mod reporter;

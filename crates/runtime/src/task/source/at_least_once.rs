@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::{
     batch::{InFlight, Preparation, Sent, written},
+    handing_over::{Batch, Handed, HandingOver, handed_over},
     idle::Idle,
 };
 use crate::task::{
@@ -32,6 +33,9 @@ const CLOSE: Duration = Duration::from_millis(500);
 
 type Write = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 
+/// Fewer records than this are not worth another task.
+const BESIDE_MIN: usize = 64;
+
 struct Waiting {
     sent: Sent,
     submission: Option<Submission>,
@@ -40,11 +44,13 @@ struct Waiting {
 struct Engine<'a> {
     running: &'a mut Running,
     preparation: Preparation,
-    producer: Box<dyn Producer>,
+    producer: Arc<dyn Producer>,
     inbox: Arc<AckInbox>,
     ledger: OffsetLedger<Bytes, Arc<SourceMap>>,
     in_flight: InFlight<Waiting>,
     topics: TopicUse,
+    /// The topic of the last record.
+    topic: Arc<str>,
     /// The last source partition seen, so that its key is encoded once per batch, not per record.
     partition: Option<(Arc<SourceMap>, PartitionIndex)>,
     /// Committable and not yet written, by key.
@@ -56,6 +62,8 @@ struct Engine<'a> {
     tell_commit: bool,
     committed: Vec<CommittedRecord>,
     wants_records: bool,
+    /// What the producer is taking now.
+    handing_over: Option<HandingOver>,
     /// The rest of a batch that could not be sent yet.
     unsent: Vec<SourceRecord>,
     idle: Idle,
@@ -71,7 +79,7 @@ pub(super) async fn run(
     let spec = &running.spec;
     let props = source_producer(&spec.world, &spec.id, &spec.connector_config, None);
     let producer = spec.world.clients.producer(&props, inbox.sink()).await;
-    let producer = producer.map_err(|error| construction(&error))?;
+    let producer: Arc<dyn Producer> = producer.map_err(|error| construction(&error))?.into();
     if preparation.policy.tolerance == Tolerance::None {
         producer.stop_at_failure();
     }
@@ -85,6 +93,7 @@ pub(super) async fn run(
         ledger: OffsetLedger::default(),
         in_flight: InFlight::default(),
         topics: TopicUse::default(),
+        topic: "".into(),
         partition: None,
         pending: BTreeMap::new(),
         writing: None,
@@ -92,6 +101,7 @@ pub(super) async fn run(
         tell_commit: false,
         committed: Vec::new(),
         wants_records,
+        handing_over: None,
         unsent: Vec::new(),
         idle: Idle::default(),
     };
@@ -102,6 +112,7 @@ pub(super) async fn run(
         engine.finish(task).await;
     }
     task.stop().await;
+    engine.handing_over = None;
     // Who lost its place must not send beside who took it.
     let within = match engine.running.spec.world.lease.holds() {
         true => CLOSE,
@@ -135,7 +146,7 @@ impl Engine<'_> {
                 return Ok(());
             }
             if self.in_flight.len() >= RECORDS_UNACKED_MAX {
-                self.wait_for_answer().await;
+                self.wait_for_answer().await?;
                 continue;
             }
             let batch = if self.unsent.is_empty() {
@@ -178,6 +189,12 @@ impl Engine<'_> {
                     return Ok(Vec::new());
                 }
                 outcome = write(&mut self.writing) => self.wrote(outcome),
+                outcome = handed_over(&mut self.handing_over), if self.handing_over.is_some() => {
+                    self.handed_over(outcome).await?;
+                    if !self.unsent.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                }
                 polled = &mut poll => {
                     return match polled {
                         Ok(batch) => {
@@ -199,15 +216,19 @@ impl Engine<'_> {
         }
     }
 
-    async fn wait_for_answer(&mut self) {
+    async fn wait_for_answer(&mut self) -> Result<(), ConnectError> {
         let commit_at = self.writing.is_none().then_some(self.next_commit);
         tokio::select! {
             biased;
             () = self.running.stopping.cancelled() => {}
             outcome = write(&mut self.writing) => self.wrote(outcome),
+            outcome = handed_over(&mut self.handing_over), if self.handing_over.is_some() => {
+                self.handed_over(outcome).await?;
+            }
             () = self.inbox.arrived() => {}
             () = super::at(commit_at) => self.begin_commit(),
         }
+        Ok(())
     }
 
     async fn pause(&mut self, task: &mut dyn SourceTask) -> Result<bool, ConnectError> {
@@ -221,50 +242,22 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Sends a batch; what cannot be sent now stays in `unsent`. What comes before a record that fails the task is sent,
-    /// as Java does, which takes one record after the other.
+    /// Converts a batch while the one before it is being handed over, then begins to hand it over. What cannot be sent now
+    /// stays in `unsent`. What comes before a record that fails the task is sent, as Java does, which takes one record after
+    /// the other.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
         self.running.metrics.batch(batch.len());
         let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
-        // The index in `batch` of each record in `out`.
-        let mut origins = Vec::with_capacity(batch.len());
-        let mut retry_from = None;
-        let mut fatal = None;
-        for (index, record) in batch.iter().enumerate() {
-            let ticket = self.in_flight.next_ticket();
-            match self.preparation.prepare(record, ticket, &mut out).await {
-                Ok(true) => {
-                    let submission = match self.submit(record) {
-                        Ok(submission) => submission,
-                        Err(error) => {
-                            out.pop();
-                            fatal = Some(error);
-                            break;
-                        }
-                    };
-                    let sent = Sent {
-                        topic: self.preparation.topic(),
-                        record: self.wants_records.then(|| Box::new(record.clone())),
-                    };
-                    self.in_flight.add(Waiting { sent, submission });
-                    origins.push(index);
-                }
-                Ok(false) => {
-                    self.running.metrics.dropped(1);
-                    // R14: a dropped record counts as done, or it would hold back its partition.
-                    if let Some(submission) = self.submit(record)? {
-                        self.ledger.acknowledge(submission);
-                    }
-                    if self.wants_records {
-                        self.committed.push(CommittedRecord {
-                            record: record.clone(),
-                            written: None,
-                        });
-                    }
-                }
+        // Of each record as far as it went: whether it is sent (else it was dropped).
+        let mut kept = Vec::with_capacity(batch.len());
+        let (mut retry_from, mut fatal) = (None, None);
+        self.preparation.begin_batch();
+        for record in &batch {
+            match self.preparation.prepare(record, &mut out).await {
+                Ok(sent) => kept.push(sent),
                 Err(error) if error.is_retriable() => {
                     warn!(task = %self.running.spec.id, %error, "a record will be sent again");
-                    retry_from = Some(index);
+                    retry_from = Some(kept.len());
                     break;
                 }
                 Err(error) => {
@@ -273,41 +266,120 @@ impl Engine<'_> {
                 }
             }
         }
-        if !out.is_empty() {
-            let count = out.len();
-            let sent = tokio::select! {
-                sent = self.producer.send(out) => sent,
-                () = self.running.stopping.cancelled() => return Ok(()),
+        // Order: the rest of an earlier batch goes before this one.
+        self.wait_handed_over().await?;
+        if self.running.stopping.is_cancelled() {
+            return Ok(());
+        }
+        // Meanwhile the worker may have lost its session.
+        if !self.unsent.is_empty() || !self.running.spec.world.lease.holds() {
+            self.unsent.extend(batch);
+            return Ok(());
+        }
+        // The index in `batch` of each record in `out`.
+        let mut origins = Vec::with_capacity(out.len());
+        for (index, (record, kept)) in batch.iter().zip(kept).enumerate() {
+            let submission = match self.submit(record) {
+                Ok(submission) => submission,
+                Err(error) => {
+                    out.truncate(origins.len());
+                    (retry_from, fatal) = (None, Some(error));
+                    break;
+                }
             };
-            if let Err((accepted, error)) = sent {
-                for _ in accepted..count {
-                    if let Some(Waiting {
-                        submission: Some(submission),
-                        ..
-                    }) = self.in_flight.take_back()
-                    {
-                        self.ledger.withdraw(submission);
-                    }
+            if kept && let Some(out) = out.get_mut(origins.len()) {
+                out.ticket = self.in_flight.next_ticket();
+                // Its own copy: the other is counted on the thread that hands over.
+                if *self.topic != *out.topic {
+                    self.topic = out.topic.as_ref().into();
                 }
-                if !error.is_retriable() {
-                    // The record before it that was not written says more.
-                    self.take_acks().await?;
-                    let cause = construction(&error);
-                    return Err(
-                        ConnectError::connect("Unrecoverable exception trying to send")
-                            .caused_by(cause),
-                    );
-                }
-                debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
-                fatal = None;
-                retry_from = origins.get(accepted).copied().or(retry_from);
+                let sent = Sent {
+                    topic: Arc::clone(&self.topic),
+                    record: self.wants_records.then(|| Box::new(record.clone())),
+                };
+                self.in_flight.add(Waiting { sent, submission });
+                origins.push(index);
+                continue;
             }
+            self.running.metrics.dropped(1);
+            // R14: a dropped record counts as done, or it would hold back its partition.
+            if let Some(submission) = submission {
+                self.ledger.acknowledge(submission);
+            }
+            if self.wants_records {
+                self.committed.push(CommittedRecord {
+                    record: record.clone(),
+                    written: None,
+                });
+            }
+        }
+        let waits = retry_from.is_some() || fatal.is_some() || out.len() < BESIDE_MIN;
+        self.handing_over = Some(HandingOver::begin(
+            &self.producer,
+            out,
+            Batch {
+                records: batch,
+                origins,
+                retry_from,
+                fatal,
+            },
+        ));
+        if waits {
+            self.wait_handed_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the producer has taken what is being handed over, or until the task is to stop.
+    async fn wait_handed_over(&mut self) -> Result<(), ConnectError> {
+        tokio::select! {
+            outcome = handed_over(&mut self.handing_over) => self.handed_over(outcome).await,
+            () = self.running.stopping.cancelled(), if self.handing_over.is_some() => Ok(()),
+        }
+    }
+
+    /// The producer has taken a batch, or not all of it.
+    async fn handed_over(&mut self, outcome: Option<Handed>) -> Result<(), ConnectError> {
+        let (Some(outcome), Some(HandingOver { batch, .. })) = (outcome, self.handing_over.take())
+        else {
+            return Ok(());
+        };
+        let Batch {
+            records,
+            origins,
+            mut retry_from,
+            mut fatal,
+        } = batch;
+        if let Err((accepted, error)) = outcome {
+            for _ in accepted..origins.len() {
+                if let Some(Waiting {
+                    submission: Some(submission),
+                    ..
+                }) = self.in_flight.take_back()
+                {
+                    self.ledger.withdraw(submission);
+                }
+            }
+            if !error.is_retriable() {
+                // The record before it that was not written says more.
+                self.take_acks().await?;
+                let cause = construction(&error);
+                return Err(
+                    ConnectError::connect("Unrecoverable exception trying to send")
+                        .caused_by(cause),
+                );
+            }
+            debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
+            fatal = None;
+            retry_from = origins.get(accepted).copied().or(retry_from);
         }
         if let Some(error) = fatal {
             return Err(error);
         }
         if let Some(index) = retry_from {
-            self.unsent = batch.into_iter().skip(index).collect();
+            let mut rest: Vec<SourceRecord> = records.into_iter().skip(index).collect();
+            rest.append(&mut self.unsent);
+            self.unsent = rest;
             tokio::select! {
                 () = tokio::time::sleep(SEND_AGAIN) => {}
                 () = self.running.stopping.cancelled() => {}
@@ -345,6 +417,8 @@ impl Engine<'_> {
         }
         let mut acked = 0;
         let mut failed = None;
+        // Most acknowledgements are of one topic.
+        let mut used: Option<Arc<str>> = None;
         for ack in acks {
             let Some(Waiting { sent, submission }) = self.in_flight.answer(ack.ticket) else {
                 continue;
@@ -368,9 +442,14 @@ impl Engine<'_> {
                 self.ledger.acknowledge(submission);
             }
             if at.is_some()
-                && let Some(topic) = self.topics.first(&sent.topic)
+                && used
+                    .as_ref()
+                    .is_none_or(|last| !Arc::ptr_eq(last, &sent.topic))
             {
-                self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+                if let Some(topic) = self.topics.first(&sent.topic) {
+                    self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+                }
+                used = Some(Arc::clone(&sent.topic));
             }
             if let Some(record) = sent.record {
                 self.committed.push(CommittedRecord {
@@ -489,6 +568,11 @@ impl Engine<'_> {
             }
             tokio::select! {
                 () = self.inbox.arrived() => {}
+                outcome = handed_over(&mut self.handing_over), if self.handing_over.is_some() => {
+                    if let Err(error) = self.handed_over(outcome).await {
+                        warn!(task = %self.running.spec.id, %error, "a batch was not sent");
+                    }
+                }
                 () = tokio::time::sleep_until(deadline) => break,
                 () = self.running.cancelled.cancelled() => return,
             }

@@ -3,13 +3,12 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use milena_api::{ConnectError, TopicPartition};
-use milena_chain::Encoded;
 use milena_data::{SourceRecord, Text};
 use milena_kafka::ports::{Acked, Header, OutRecord};
 
 use crate::task::{
     failing::ErrorPolicy,
-    pipeline::Pipeline,
+    pipeline::{Made, Pipeline},
     start::Running,
     topics::{TopicCreation, has_rules},
 };
@@ -21,6 +20,9 @@ pub(super) struct Preparation {
     creation: Option<TopicCreation>,
     /// The last topic's shared name: most batches have one topic.
     topic: Arc<str>,
+    /// It is known to be there.
+    is_there: bool,
+    made: Made,
 }
 
 impl Preparation {
@@ -45,30 +47,29 @@ impl Preparation {
             policy,
             creation,
             topic: "".into(),
+            is_there: false,
+            made: Made::default(),
         })
     }
 
-    /// The topic of the record that was prepared last.
-    pub(super) fn topic(&self) -> Arc<str> {
-        Arc::clone(&self.topic)
+    /// The topic's name is shared by the records of one batch only: those of the last are still in other hands, and to
+    /// count holders on two threads is slow.
+    pub(super) fn begin_batch(&mut self) {
+        self.topic = self.topic.as_ref().into();
     }
 
-    /// Transforms, converts, makes sure of the topic, and adds the record to what is sent. `false`: dropped by a filter or
-    /// by tolerance. A retriable error: nothing was done, try again.
+    /// Transforms, converts, makes sure of the topic, and adds the record to what is sent, without a ticket. `false`: dropped
+    /// by a filter or by tolerance. A retriable error: nothing was done, try again.
     pub(super) async fn prepare(
         &mut self,
-        record: &SourceRecord,
-        ticket: u64,
+        source: &SourceRecord,
         out: &mut Vec<OutRecord>,
     ) -> Result<bool, ConnectError> {
-        let Some((record, encoded)) = self.pipeline.encode(record, &self.policy).await? else {
+        let encoded = self.pipeline.encode(source, &mut self.made, &self.policy);
+        if !encoded.await? {
             return Ok(false);
-        };
-        let Encoded {
-            key,
-            value,
-            headers,
-        } = encoded;
+        }
+        let record = self.made.changed.as_ref().unwrap_or(&source.record);
         let timestamp = match record.timestamp {
             Some(-1) | None => None,
             Some(timestamp) if timestamp < 0 => {
@@ -81,10 +82,16 @@ impl Preparation {
         };
         if *self.topic != *record.topic {
             self.topic = (&*record.topic).into();
+            self.is_there = false;
         }
-        if let Some(creation) = &mut self.creation {
+        if let Some(creation) = &mut self.creation
+            && !self.is_there
+        {
             creation.ensure(&self.topic).await?;
+            self.is_there = true;
         }
+        let encoded = &mut self.made.encoded;
+        let headers = std::mem::take(&mut encoded.headers);
         let headers = headers.into_iter().map(|header| Header {
             key: (&*header.key).into(),
             value: header.value,
@@ -93,10 +100,10 @@ impl Preparation {
             topic: Arc::clone(&self.topic),
             partition: record.partition,
             timestamp,
-            key,
-            value,
+            key: encoded.key.take(),
+            value: encoded.value.take(),
             headers: headers.collect(),
-            ticket,
+            ticket: 0,
         });
         Ok(true)
     }

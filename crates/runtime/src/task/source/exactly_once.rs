@@ -289,10 +289,11 @@ impl Engine<'_> {
         let mut origins = Vec::with_capacity(batch.len());
         let mut retry_from = None;
         for (index, record) in batch.iter().enumerate() {
-            let ticket = self.in_flight.next_ticket();
-            match self.preparation.prepare(record, ticket, &mut out).await {
+            match self.preparation.prepare(record, &mut out).await {
                 Ok(true) => {
-                    let topic = self.preparation.topic();
+                    let Some(out) = out.last_mut() else { continue };
+                    out.ticket = self.in_flight.next_ticket();
+                    let topic = Arc::clone(&out.topic);
                     if topic == self.offsets_topic {
                         return Err(ConnectError::connect(
                             "Source tasks may not produce to their own offsets topics when exactly-once \
@@ -343,8 +344,19 @@ impl Engine<'_> {
             }
         }
         let done = retry_from.unwrap_or(batch.len());
-        for record in batch.iter().take(done) {
-            self.note_offset(record)?;
+        // Of records of one partition in a row only the last counts.
+        let mut next = batch.iter().take(done).peekable();
+        while let Some(record) = next.next() {
+            let again = next.peek().is_some_and(|next| {
+                next.source_offset.is_some()
+                    && matches!(
+                        (&record.source_partition, &next.source_partition),
+                        (Some(this), Some(next)) if Arc::ptr_eq(this, next)
+                    )
+            });
+            if !again {
+                self.note_offset(record)?;
+            }
         }
         let Some(index) = retry_from else {
             return Ok(Vec::new());
@@ -387,6 +399,8 @@ impl Engine<'_> {
 
     async fn take_acks(&mut self) {
         self.topics.tick();
+        // Most acknowledgements are of one topic.
+        let mut used: Option<Arc<str>> = None;
         for Ack { ticket, outcome } in self.inbox.take() {
             let Some(sent) = self.in_flight.answer(ticket) else {
                 continue;
@@ -394,8 +408,14 @@ impl Engine<'_> {
             // A failed send surfaces when the transaction is committed.
             let Ok(at) = outcome else { continue };
             self.sent += 1;
-            if let Some(topic) = self.topics.first(&sent.topic) {
-                self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+            if used
+                .as_ref()
+                .is_none_or(|last| !Arc::ptr_eq(last, &sent.topic))
+            {
+                if let Some(topic) = self.topics.first(&sent.topic) {
+                    self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+                }
+                used = Some(Arc::clone(&sent.topic));
             }
             if let Some(record) = sent.record {
                 self.committed.push(CommittedRecord {

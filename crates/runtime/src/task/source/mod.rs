@@ -3,6 +3,7 @@
 mod at_least_once;
 mod batch;
 mod exactly_once;
+mod handing_over;
 mod idle;
 mod marks;
 

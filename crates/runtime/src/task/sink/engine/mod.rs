@@ -32,6 +32,7 @@ use super::{
     dead_letters::DeadLetters,
     decode::Decoder,
     delivery::Delivery,
+    fetch_ahead::FetchAhead,
     group::Group,
     membership::{millis, reset, settings},
     reporter::{Originals, Reporter},
@@ -160,6 +161,7 @@ impl Engine {
         let props = sink_consumer(world, id, config);
         let group_id = props.get("group.id").cloned().unwrap_or_default();
         let fetcher = world.clients.fetcher(&props).await.map_err(kafka_error)?;
+        let fetcher = Box::new(FetchAhead::new(fetcher));
         let admin = world
             .clients
             .admin(&admin(world, id, config))
