@@ -4,7 +4,6 @@ use std::{
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -102,25 +101,31 @@ impl SinkConnector for FileStreamSink {
 
 #[derive(Default)]
 struct FileStreamSinkTask {
-    file: Option<Arc<File>>,
+    file: Option<File>,
     path: Option<String>,
     /// What the last batch was written from, for the next.
     text: String,
 }
 
 impl FileStreamSinkTask {
-    async fn blocking<T: Send + 'static>(
-        &self,
-        write: impl FnOnce(Option<&File>) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, ConnectError> {
-        let file = self.file.clone();
-        let path = self.path.clone().unwrap_or_else(|| "stdout".to_owned());
-        tokio::task::spawn_blocking(move || write(file.as_deref()))
-            .await
-            .map_err(|error| {
-                ConnectError::connect(format!("the write to {path} was cut off: {error}"))
-            })?
-            .map_err(|error| ConnectError::connect(format!("cannot write to {path}: {error}")))
+    /// A task has a thread of its own: it waits for its file there, and nobody with it.
+    fn write(&self) -> io::Result<()> {
+        match &self.file {
+            Some(file) => {
+                let mut file: &File = file;
+                file.write_all(self.text.as_bytes())
+            }
+            None => {
+                let mut out = io::stdout().lock();
+                out.write_all(self.text.as_bytes())?;
+                out.flush()
+            }
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> ConnectError {
+        let path = self.path.as_deref().unwrap_or("stdout");
+        ConnectError::connect(format!("cannot write to {path}: {error}"))
     }
 }
 
@@ -139,7 +144,7 @@ impl SinkTask for FileStreamSinkTask {
                 ConnectError::connect(text)
                     .caused_by(ConnectError::of("java.io.IOException", error.to_string()))
             })?;
-            self.file = Some(Arc::new(file));
+            self.file = Some(file);
         }
         Ok(())
     }
@@ -148,29 +153,17 @@ impl SinkTask for FileStreamSinkTask {
         if records.is_empty() {
             return Ok(());
         }
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
+        self.text.clear();
         for record in records {
             match &record.value.value {
-                Value::String(line) => text.push_str(line),
+                Value::String(line) => self.text.push_str(line),
                 // A string takes whatever is written.
-                other => drop(write!(text, "{other}")),
+                other => drop(write!(self.text, "{other}")),
             }
-            text.push('\n');
+            self.text.push('\n');
         }
         // One write per batch: lines of several tasks on one file do not mix within a batch.
-        let written = self.blocking(move |file| {
-            match file {
-                Some(mut file) => file.write_all(text.as_bytes())?,
-                None => {
-                    let mut out = io::stdout().lock();
-                    out.write_all(text.as_bytes())?;
-                    out.flush()?;
-                }
-            }
-            Ok(text)
-        });
-        self.text = written.await?;
+        self.write().map_err(|error| self.failed(&error))?;
         if self.text.capacity() > TEXT_KEPT_MAX {
             self.text = String::new();
         }
@@ -179,8 +172,8 @@ impl SinkTask for FileStreamSinkTask {
 
     async fn flush(&mut self, _offsets: &PartitionOffsets) -> Result<(), ConnectError> {
         // Durable before the offsets are committed, also across a power failure.
-        self.blocking(|file| file.map_or(Ok(()), File::sync_data))
-            .await
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
+        synced.map_err(|error| self.failed(&error))
     }
 
     async fn stop(&mut self) {

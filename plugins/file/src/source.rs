@@ -179,7 +179,7 @@ impl SourceConnector for FileStreamSource {
 
 /// Where the lines come from.
 enum Input {
-    File(Arc<File>),
+    File(File),
     Stdin(tokio::io::Stdin),
 }
 
@@ -213,7 +213,7 @@ impl FileStreamSourceTask {
         };
         match File::open(path) {
             Ok(file) => {
-                self.input = Some(Input::File(Arc::new(file)));
+                self.input = Some(Input::File(file));
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -232,18 +232,10 @@ impl FileStreamSourceTask {
             |error: io::Error| ConnectError::connect(format!("cannot read the input: {error}"));
         match &mut self.input {
             Some(Input::File(file)) => {
-                let (file, at) = (Arc::clone(file), self.position + self.lines.len() as u64);
-                // The read may be dropped at the await: nothing of it is kept until it is done.
-                let mut block = std::mem::take(&mut self.block);
-                let (block, read) = tokio::task::spawn_blocking(move || {
-                    block.resize(READ_BYTES, 0);
-                    let read = file.read_at(&mut block, at);
-                    (block, read)
-                })
-                .await
-                .map_err(|error| ConnectError::connect(format!("the read was cut off: {error}")))?;
-                self.block = block;
-                let read = read.map_err(failed)?;
+                // A task has a thread of its own: it waits for its file there, and nobody with it.
+                let at = self.position + self.lines.len() as u64;
+                self.block.resize(READ_BYTES, 0);
+                let read = file.read_at(&mut self.block, at).map_err(failed)?;
                 self.lines
                     .extend(self.block.get(..read).unwrap_or_default());
                 Ok(read)

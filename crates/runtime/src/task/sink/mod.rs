@@ -1,6 +1,7 @@
 //! Sink tasks: read, convert, transform, put, commit what the task confirmed (spec `distributed.md` 5).
 
 mod broker_assigned;
+mod conversion;
 mod dead_letters;
 mod decode;
 mod delivery;

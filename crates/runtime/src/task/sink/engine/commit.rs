@@ -48,7 +48,7 @@ impl Engine {
         current: &BTreeMap<SinkPartition, i64>,
     ) -> Result<Option<BTreeMap<SinkPartition, i64>>, ConnectError> {
         // DeadLetterFirst: what was reported is durable before any offset may pass it.
-        if let Some(dead_letters) = &self.decoder.dead_letters {
+        if let Some(dead_letters) = &self.dead_letters {
             dead_letters.flush().await?;
         }
         let asked: PartitionOffsets = current

@@ -23,12 +23,13 @@ use milena_core::{
 };
 use milena_data::Text;
 use milena_java_text::JavaRegex;
-use milena_kafka::ports::{Admin, Fetcher, PartitionBatch, StartAt};
+use milena_kafka::ports::{Admin, Fetcher, KafkaError, PartitionBatch, StartAt};
 use tokio::time::Instant;
 use tracing::warn;
 
 use self::parts::Parts;
 use super::{
+    conversion::{Conversion, Converted},
     dead_letters::DeadLetters,
     decode::Decoder,
     delivery::Delivery,
@@ -70,8 +71,12 @@ struct Committing {
 struct Engine {
     running: Running,
     task: Box<dyn SinkTask>,
-    decoder: Decoder,
+    conversion: Conversion,
+    policy: Arc<ErrorPolicy>,
+    dead_letters: Option<Arc<DeadLetters>>,
     fetcher: Box<dyn Fetcher>,
+    /// What reading failed with behind the records in hand.
+    failed_read: Option<KafkaError>,
     group: Group,
     admin: Arc<dyn Admin>,
     topics: BTreeSet<String>,
@@ -173,6 +178,9 @@ impl Engine {
             .await
             .map_err(kafka_error)?;
         let reporting = dead_letters.is_some() || policy.log;
+        let originals: Option<Arc<Originals>> = reporting.then(Arc::default);
+        let decoder = Decoder::new(pipeline, Arc::clone(&policy), dead_letters.clone());
+        let conversion = Conversion::new(decoder, originals.clone());
         let list = spec
             .task_config
             .get("topics")
@@ -199,8 +207,11 @@ impl Engine {
         let now = Instant::now();
         Ok(Self {
             task,
-            decoder: Decoder::new(pipeline, policy, dead_letters),
+            conversion,
+            policy,
+            dead_letters,
             fetcher,
+            failed_read: None,
             group,
             admin,
             topics,
@@ -212,7 +223,7 @@ impl Engine {
             delivery: Delivery::default(),
             requests: Arc::default(),
             generation: Arc::new(AtomicI32::new(-1)),
-            originals: reporting.then(Arc::default),
+            originals,
             exceeded: Arc::default(),
             reporter: None,
             held: BTreeSet::new(),
@@ -236,8 +247,8 @@ impl Engine {
         let requests = Arc::clone(&self.requests);
         self.reporter = self.originals.clone().map(|originals| {
             Arc::new(Reporter {
-                policy: Arc::clone(&self.decoder.policy),
-                dead_letters: self.decoder.dead_letters.clone(),
+                policy: Arc::clone(&self.policy),
+                dead_letters: self.dead_letters.clone(),
                 originals,
                 exceeded: Arc::clone(&self.exceeded),
             })
@@ -309,6 +320,10 @@ impl Engine {
             until = until.min(self.next_put);
         }
         let reading = self.may_read();
+        if reading && let Some(error) = self.failed_read.take() {
+            return self.convert(Err(error)).await;
+        }
+        let converting = reading && self.conversion.has_work(&self.held);
         let wait = until.saturating_duration_since(Instant::now());
         let batches = tokio::select! {
             biased;
@@ -324,13 +339,42 @@ impl Engine {
                 self.deferred.push_back(event);
                 return Ok(());
             }
-            polled = self.fetcher.poll(wait), if reading => polled,
+            () = self.conversion.finished(), if converting => Ok(Vec::new()),
+            polled = self.fetcher.poll(wait), if reading && !converting => polled,
             () = tokio::time::sleep_until(until) => return Ok(()),
         };
-        match batches {
+        self.convert(batches).await?;
+        if !converting && self.conversion.works_ahead() {
+            // What is on a thread of its own is taken when it is done; what was not worth one is there now.
+            tokio::select! {
+                biased;
+                () = self.running.stopping.cancelled() => return Ok(()),
+                () = self.conversion.finished() => {}
+                () = tokio::time::sleep_until(until) => return Ok(()),
+            }
+        }
+        for converted in self.conversion.take(&self.held) {
+            self.take_converted(converted).await?;
+        }
+        if self.conversion.works_ahead() && !self.conversion.has_work(&self.held) {
+            // What is there already is converted while the task is given these.
+            match self.fetcher.poll(Duration::ZERO).await {
+                Ok(there) => self.convert(Ok(there)).await?,
+                // The task is given what came before.
+                Err(error) => self.failed_read = Some(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn convert(
+        &mut self,
+        polled: Result<Vec<PartitionBatch>, KafkaError>,
+    ) -> Result<(), ConnectError> {
+        match polled {
             Ok(batches) => {
-                for batch in batches {
-                    self.decode(batch).await?;
+                if !batches.is_empty() {
+                    self.conversion.begin(batches).await;
                 }
                 Ok(())
             }
@@ -343,29 +387,29 @@ impl Engine {
         }
     }
 
-    async fn decode(&mut self, batch: PartitionBatch) -> Result<(), ConnectError> {
-        let Some(last) = batch.records.last() else {
-            return Ok(());
-        };
-        let position = ((Arc::clone(&batch.topic), batch.partition), last.offset + 1);
-        let metrics = &self.running.metrics;
-        metrics.read(&position.0, batch.records.len(), position.1);
-        self.delivery.records.reserve(batch.records.len());
-        for record in &batch.records {
-            if let Some(originals) = &self.originals {
-                originals.keep(&batch.topic, batch.partition, record);
-            }
-            let records = &mut self.delivery.records;
-            self.decoder
-                .decode(&batch.topic, batch.partition, record, records)
-                .await?;
+    /// Takes up what the task is given next.
+    async fn take_converted(&mut self, converted: Converted) -> Result<(), ConnectError> {
+        let Converted {
+            partition,
+            read,
+            next,
+            mut records,
+            failure,
+        } = converted;
+        self.running.metrics.read(&partition, read, next);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        match self.delivery.records.is_empty() {
+            true => self.delivery.records = records,
+            false => self.delivery.records.append(&mut records),
         }
         self.topics_used.tick();
-        if let Some(topic) = self.topics_used.first(&batch.topic) {
+        if let Some(topic) = self.topics_used.first(&partition.0) {
             self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
         }
         // A dropped record counts as delivered.
-        self.delivery.positions.insert(position.0, position.1);
+        self.delivery.positions.insert(partition, next);
         Ok(())
     }
 
@@ -483,8 +527,9 @@ impl Engine {
             .await
             .map_err(kafka_error)?;
         self.book.rewind(partition, offset);
-        self.delivery
-            .forget(&|topic, number| *topic == *partition.0 && number == partition.1);
+        let gone = |topic: &str, number| *topic == *partition.0 && number == partition.1;
+        self.delivery.forget(&gone);
+        self.conversion.forget(&gone).await;
         Ok(())
     }
 

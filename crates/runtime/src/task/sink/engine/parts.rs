@@ -23,7 +23,7 @@ pub(super) enum Parts {
 impl Engine {
     /// Whether a failed batch is taken apart: a single failed record must be tolerable.
     pub(super) fn takes_apart(&self, error: &ConnectError) -> bool {
-        error.kind == ErrorKind::Record && self.decoder.policy.tolerance == Tolerance::All
+        error.kind == ErrorKind::Record && self.policy.tolerance == Tolerance::All
     }
 
     /// Gives the batch in hand again, in parts. `error` is what the whole batch failed with.
@@ -104,7 +104,7 @@ impl Engine {
                     class: SINK_TASK.to_owned(),
                     error,
                 };
-                self.decoder.policy.judge(&failure, String::new)
+                self.policy.judge(&failure, String::new)
             }
         };
         reported.map_err(unrecoverable)

@@ -133,11 +133,12 @@ impl Engine {
             self.held.remove(partition);
         }
         self.running.metrics.partitions(&self.book.current());
-        self.delivery.forget(&|topic, number| {
-            current
-                .keys()
-                .any(|(name, partition)| **name == *topic && *partition == number)
-        });
+        let gone = |topic: &str, number| {
+            let mut all = current.keys();
+            all.any(|(name, partition)| **name == *topic && *partition == number)
+        };
+        self.delivery.forget(&gone);
+        self.conversion.forget(&gone).await;
         let rest = self.book.assigned();
         let rest = rest.map(|(topic, partition)| (Arc::clone(topic), *partition, None));
         self.fetcher
