@@ -129,7 +129,7 @@ fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
             if last.elapsed() > PATIENCE {
                 bail!("the last lines did not come");
             }
-            std::thread::sleep(LOOK);
+            std::thread::park_timeout(LOOK);
             continue;
         }
         last = Instant::now();
@@ -164,7 +164,7 @@ fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<V
         let begun = Instant::now();
         for number in 0..=WARM + COUNTED {
             let at = EVERY * u32::try_from(number)?;
-            std::thread::sleep(at.saturating_sub(begun.elapsed()));
+            std::thread::park_timeout(at.saturating_sub(begun.elapsed()));
             if stop.load(Ordering::Relaxed) {
                 break;
             }

@@ -32,7 +32,7 @@ pub(crate) fn run(runtime: &Runtime, bench: &mut Bench, records: u64) -> Result<
         begin(&url, &name, &config)?;
         let (mut at, mut seen) = (0, Vec::new());
         for look in LOOKS {
-            std::thread::sleep(Duration::from_secs(look - at));
+            std::thread::park_timeout(Duration::from_secs(look - at));
             at = look;
             seen.push(format!("{:.1} after {look} s", resident(pid)?));
         }

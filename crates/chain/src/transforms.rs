@@ -110,6 +110,9 @@ impl TransformChain {
     /// # Errors
     /// The stage that failed, with its class.
     pub fn apply_from(&mut self, first: usize, mut record: Record) -> Outcome {
+        if self.observer.is_none() && !self.keeps {
+            return self.apply_unseen(first, record);
+        }
         for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
             let before = (self.keeps || self.observer.is_some()).then(|| record.clone());
             let (outcome, applied) = step.run(record);
@@ -125,6 +128,30 @@ impl TransformChain {
                     failure.given = given;
                     return Err(failure);
                 }
+            }
+        }
+        Ok(Some(record))
+    }
+
+    /// As [`Self::apply_from`] while nobody looks: a record is large, so it is handed from one transform to the next and
+    /// moved nowhere else.
+    fn apply_unseen(&mut self, first: usize, mut record: Record) -> Outcome {
+        for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
+            if step.condition.is_some() {
+                match step.applies(&record) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(error) => return Err(step.failure(index, error)),
+                }
+            }
+            let outcome = match &mut step.transform {
+                TransformInstance::PerRecord(transform) => transform.apply(record),
+                TransformInstance::Batch(_) => Err(step.by_batches()),
+            };
+            match outcome {
+                Ok(Some(next)) => record = next,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(step.failure(index, error)),
             }
         }
         Ok(Some(record))
@@ -194,12 +221,16 @@ impl Step {
         }
         let outcome = match &mut self.transform {
             TransformInstance::PerRecord(transform) => transform.apply(record),
-            TransformInstance::Batch(_) => Err(ConnectError::connect(format!(
-                "transform {} works by batches and was called for one record",
-                self.class
-            ))),
+            TransformInstance::Batch(_) => Err(self.by_batches()),
         };
         (outcome, true)
+    }
+
+    fn by_batches(&self) -> ConnectError {
+        ConnectError::connect(format!(
+            "transform {} works by batches and was called for one record",
+            self.class
+        ))
     }
 
     /// Replaces each living outcome by what this step makes of it; answers where it was applied.

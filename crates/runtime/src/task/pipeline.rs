@@ -125,7 +125,11 @@ impl Pipeline {
             return Ok(true);
         }
         let given = std::mem::take(record);
-        let transformed = self.transform(0, given, &mut attempts).await;
+        let transforms = self.0.transforms();
+        let transformed = match !policy.retries() && transforms.is_per_record() {
+            true => transforms.apply(given),
+            false => self.transform(0, given, &mut attempts).await,
+        };
         match transformed.map_err(failed)? {
             Some(made) => {
                 *record = made;
