@@ -19,10 +19,12 @@ use milena_config::Props;
 use milena_core::ConnectorName;
 use milena_data::SourceMap;
 use milena_kafka::ports::{
-    Ack, AckSink, Acked, Admin, ClientProps, CommitError, ConsumerOffset, CreateOutcome, Fetcher,
-    GroupChannel, GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, InRecord, Isolation,
-    JoinRequest, JoinResponse, KafkaClients, KafkaError, ListAt, NewTopic, OutRecord,
+    Ack, AckSink, Acked, Admin, ClientProps, CommitError, ConsumerHeartbeat,
+    ConsumerHeartbeatAnswer, ConsumerOffset, CreateOutcome, Fetcher, GroupChannel,
+    GroupCoordinator, GroupErrorCode, GroupMember, GroupOffset, InRecord, Isolation, JoinRequest,
+    JoinResponse, KafkaClients, KafkaError, KafkaErrorKind, ListAt, NewTopic, OutRecord,
     PartitionBatch, Producer, StartAt, SyncRequest, TimestampType, TopicConfig, TopicInfo,
+    TopicUuid,
 };
 use milena_registry::Registry;
 use milena_runtime::{
@@ -202,6 +204,7 @@ impl GroupChannel for NullGroup {
         &self,
         partitions: Vec<(String, i32)>,
         _: bool,
+        _: Option<(&str, i32)>,
     ) -> Result<Vec<GroupOffset>, KafkaError> {
         let none = |(topic, partition)| GroupOffset {
             topic,
@@ -211,6 +214,15 @@ impl GroupChannel for NullGroup {
             error: 0,
         };
         Ok(partitions.into_iter().map(none).collect())
+    }
+    async fn consumer_heartbeat(
+        &self,
+        _: ConsumerHeartbeat,
+    ) -> Result<ConsumerHeartbeatAnswer, KafkaError> {
+        Err(KafkaError::new(KafkaErrorKind::Fatal, "a classic group"))
+    }
+    async fn topic_ids(&self, _: Vec<String>) -> Result<Vec<(String, TopicUuid)>, KafkaError> {
+        Ok(Vec::new())
     }
 }
 
