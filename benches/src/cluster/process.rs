@@ -74,7 +74,8 @@ impl Worker {
         Ok(worker)
     }
 
-    fn pid(&self) -> Result<u32> {
+    /// The process.
+    pub(crate) fn pid(&self) -> Result<u32> {
         match &self.process {
             Process::Milena(child) => Ok(child.id()),
             Process::Java(worker) => worker.pid().context("the Java worker has ended"),

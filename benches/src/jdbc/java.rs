@@ -6,10 +6,12 @@ use anyhow::{Context as _, Result, bail};
 use milena_testing_kafka::JavaWorker;
 
 use crate::{
-    Bench, JAVA_MAX,
+    Bench, JAVA_MAX, JVM,
     process::{call, until},
 };
 
+/// Between two counts of a table that fills: a count takes processor time from those who are measured.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(250);
 /// Debezium's archive of the connector and all that it needs.
 const ARTIFACT: &str = "io.debezium:debezium-connector-jdbc:3.6.0.Final:tar.gz:plugin";
 
@@ -56,7 +58,7 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
     };
     let mut props = bench.props("java");
     props.insert("plugin.path".to_owned(), dir.display().to_string());
-    let worker = JavaWorker::start_distributed(&props)?;
+    let worker = JavaWorker::start_distributed_on(&props, Some(&JVM.map(str::to_owned)))?;
     until("Java serves", || {
         matches!(call("GET", worker.url(), "/connectors", ""), Ok((200, _)))
     })?;
@@ -74,7 +76,7 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
             ("connection.url", url),
             ("connection.username", "postgres"),
             ("connection.password", "x"),
-            ("topics", "rows-source"),
+            ("topics", "rows0-source"),
             ("collection.name.format", table),
             ("insert.mode", mode),
             ("schema.evolution", "basic"),
@@ -90,7 +92,12 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
         }
         let begun = std::time::Instant::now();
         bench.create(worker.url(), table, &config)?;
-        let count = bench.filled(table, JAVA_MAX)?;
+        // It makes the table itself, when the first record comes.
+        crate::process::until("the table is full", || {
+            std::thread::park_timeout(LOOK);
+            bench.watch.count(table).unwrap_or(0) >= bench.rows || begun.elapsed() > JAVA_MAX
+        })?;
+        let count = bench.watch.count(table).unwrap_or(0);
         let rate = count as f64 / begun.elapsed().as_secs_f64();
         if count == 0 {
             let (_, status) = call(
@@ -104,7 +111,7 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
         }
         println!(
             "java: Kafka -> table, {mode} (Debezium 3.6.0): {rate:.0} rows/s ({count} rows); milena is {:.1} times as fast",
-            bench.rows as f64 / ours / rate
+            ours / rate
         );
         call("DELETE", worker.url(), &format!("/connectors/{table}"), "")?;
     }

@@ -34,18 +34,10 @@ pub(crate) fn measure(bench: &Bench, worker: &Worker) -> Result<()> {
     bench.create(&worker.url, "latency", &config)?;
     let key = "bootstrap.servers".to_owned();
     let props = ClientProps::from([(key, bench.kafka.bootstrap())]);
+    crate::process::until("the first record", || {
+        bench.watch.end("latency-changing").unwrap_or(0) > 0
+    })?;
     let mut latencies = tokio::runtime::Runtime::new()?.block_on(async {
-        crate::process::until("the first record", || {
-            tokio::task::block_in_place(|| {
-                std::thread::scope(|scope| {
-                    scope
-                        .spawn(|| bench.end("latency-changing").unwrap_or(0))
-                        .join()
-                        .unwrap_or(0)
-                        > 0
-                })
-            })
-        })?;
         let mut fetcher = milena_kafka::clients().fetcher(&props).await?;
         let start = ("latency-changing".into(), 0, Some(StartAt::Offset(1)));
         fetcher.assign(vec![start]).await?;

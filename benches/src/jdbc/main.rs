@@ -1,16 +1,20 @@
-//! The JDBC connectors beside `psql \copy` and, for the sink, Debezium's JDBC sink in the Java worker: one run, one
+//! The JDBC connectors beside `psql \\copy` and, for the sink, Debezium's JDBC sink in the Java worker: one run, one
 //! broker, one database, the same rows, ground truth counted at the destination.
 //!
 //! `cargo run --release -p milena-benches --bin jdbc -- target/release/milena 500000 10000000`: the binary, the rows
-//! of ten columns, the rows of the table whose reading shows the memory. The small form (the defaults, 20000 and
-//! 200000) takes half a minute. Without Java nothing of Java is measured; each of its phases ends after
-//! [`JAVA_MAX`] and its rate is taken from the rows written by then.
+//! of ten columns, the rows of the table whose reading shows the memory, and after them the parts to measure (all of
+//! `source,sink,latency,bounds,java,memory`). The small form (the defaults, 20000 and 200000) takes half a minute.
+//! Each phase runs [`RUNS`] times and its median counts, as do those of `\\copy`. Without Java nothing of Java is
+//! measured; each of its phases ends after [`JAVA_MAX`] and its rate is taken from the rows written by then.
 
+mod bounds;
+mod cpu;
 mod java;
 mod latency;
 #[path = "../cluster/process.rs"]
 #[expect(dead_code, reason = "what the other benchmark needs besides")]
 mod process;
+mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -19,20 +23,29 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use milena_kafka::ports::{ClientProps, Isolation, ListAt};
 use milena_testing_databases::{Server, postgres};
 use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 
-use crate::process::{Worker, call, until};
+use crate::{
+    cpu::Cpu,
+    process::{Worker, call, until},
+    watch::{Filled, Watch},
+};
+
+/// How often each phase runs.
+const RUNS: usize = 3;
+/// The Java machine of the broker and of the Java worker: as Kafka's scripts have it, but for the memory.
+const JVM: [&str; 2] = ["-Xmx1g", "-XX:+UseG1GC"];
 
 /// How long a phase of the Java worker may take.
 const JAVA_MAX: Duration = Duration::from_secs(60);
 /// How long memory is watched while the large table is read.
 const MEMORY_MAX: Duration = Duration::from_secs(120);
-/// Between two counts of a table that fills: a count takes processor time from those who are measured.
-const LOOK: Duration = Duration::from_millis(250);
+/// Between two looks at the memory.
+const LOOK: Duration = Duration::from_millis(100);
 const TEN: &str = "(id bigint not null, name text, amount numeric(12,2), score double precision, born date, at timestamp(3), \
     ok boolean, small integer, big bigint, note varchar(40))";
+const PARTS: [&str; 6] = ["source", "sink", "latency", "bounds", "java", "memory"];
 const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 fn main() -> Result<()> {
@@ -40,7 +53,11 @@ fn main() -> Result<()> {
     let binary = PathBuf::from(args.next().context("which binary?")?);
     let rows: u64 = args.next().map_or(Ok(20_000), |n| n.parse())?;
     let large: u64 = args.next().map_or(Ok(200_000), |n| n.parse())?;
-    let mut options = BrokerOptions::default();
+    let parts = args.next().unwrap_or_else(|| PARTS.join(","));
+    let mut options = BrokerOptions {
+        jvm: Some(JVM.map(str::to_owned).to_vec()),
+        ..BrokerOptions::default()
+    };
     let created = "auto.create.topics.enable".to_owned();
     options.properties.insert(created, "true".to_owned());
     let settings = [
@@ -48,10 +65,14 @@ fn main() -> Result<()> {
         "max_wal_size=8GB",
         "synchronous_commit=off",
     ];
+    let kafka = KafkaBroker::start_with(&options)?;
+    let db = postgres("jdbc", &settings)
+        .context("PostgreSQL is not installed (Debian package postgresql)")?;
     let bench = Bench {
-        kafka: KafkaBroker::start_with(&options)?,
-        db: postgres("jdbc", &settings)
-            .context("PostgreSQL is not installed (Debian package postgresql)")?,
+        watch: Watch::new(kafka.bootstrap(), db.port)?,
+        parts: parts.split(',').map(str::to_owned).collect(),
+        kafka,
+        db,
         dir: tempfile::tempdir()?,
         binary,
         rows,
@@ -63,69 +84,125 @@ fn main() -> Result<()> {
 struct Bench {
     kafka: KafkaBroker,
     db: Server,
+    watch: Watch,
+    parts: Vec<String>,
     dir: tempfile::TempDir,
     binary: PathBuf,
     rows: u64,
 }
 
 impl Bench {
+    fn wants(&self, part: &str) -> bool {
+        self.parts.iter().any(|wanted| wanted == part)
+    }
+
     fn run(&self, large: u64) -> Result<()> {
         let rows = self.rows;
         self.sql(&format!(
             "create table source{TEN}; insert into source select n,'name '||n,n/7.0,n/3.0,date '2000-01-01'+(n%9000)::int,timestamp \
              '2026-01-01'+n*interval '1 ms',n%2=0,(n%1000)::int,n::bigint*1000003,'a note of some length '||n from generate_series(1,{rows}) n; \
-             alter table source add primary key(id); create table copied{TEN}; create table inserted{TEN}; \
-             create table upserted{TEN}; alter table upserted add primary key(id); analyze"
+             alter table source add primary key(id); create table copied{TEN}; analyze"
         ))?;
-        println!("{rows} rows of ten columns, one task, one partition");
+        println!("{rows} rows of ten columns, one task, one partition; medians of {RUNS} runs");
         let file = self.dir.path().join("rows.tsv");
-        let out = self.timed(|| self.sql(&format!("\\copy source to '{}'", file.display())))?;
-        report("psql \\copy to a file", rows, out, None);
-        let into = self.timed(|| self.sql(&format!("\\copy copied from '{}'", file.display())))?;
-        report("psql \\copy from the file", rows, into, None);
+        let mut out = Vec::new();
+        let mut into = Vec::new();
+        for _ in 0..RUNS {
+            self.sql("truncate copied")?;
+            out.push(self.timed(|| self.sql(&format!("\\copy source to '{}'", file.display())))?);
+            let path = file.display();
+            into.push(self.timed(|| self.sql(&format!("\\copy copied from '{path}'")))?);
+        }
+        let (out, into) = (rows as f64 / median(out), rows as f64 / median(into));
+        println!("psql \\copy to a file: {out:.0} rows/s");
+        println!("psql \\copy from the file: {into:.0} rows/s");
 
         let worker = self.worker("milena")?;
-        let plain = self.source(&worker, "plain", "false")?;
-        report(
-            "milena: table -> Kafka, bulk",
-            rows,
-            plain,
-            Some(("of \\copy to a file", out / plain)),
-        );
-        let schemas = self.source(&worker, "rows", "true")?;
-        report(
-            "milena: the same, each record with its schema",
-            rows,
-            schemas,
-            None,
-        );
-        let insert = self.sink(
-            &worker,
-            "inserted",
-            &[("insert.mode", "insert"), ("pk.mode", "none")],
-        )?;
-        report(
-            "milena: Kafka -> table, insert",
-            rows,
-            insert,
-            Some(("of \\copy from the file", into / insert)),
-        );
-        let key = [
-            ("insert.mode", "upsert"),
-            ("pk.mode", "record_value"),
-            ("pk.fields", "id"),
-        ];
-        let upsert = self.sink(&worker, "upserted", &key)?;
-        report("milena: Kafka -> table, upsert", rows, upsert, None);
-        println!("milena: memory after it: {:.1} MiB", worker.rss_mib()?);
-        let same = self.sql("select (select md5(string_agg(t::text,',' order by id)) from source t)=(select md5(string_agg(t::text,',' order by id)) from upserted t)")?;
-        if same != ["t"] {
-            bail!("the target holds other rows than the source");
+        let (mut insert, mut upsert) = (0.0, 0.0);
+        if self.wants("source") {
+            let what = "milena: table -> Kafka, bulk";
+            self.phase(what, &worker, Some(("\\copy to a file", out)), |run| {
+                self.source(&worker, &format!("plain{run}"), "false")
+            })?;
         }
-        latency::measure(self, &worker)?;
+        if self.wants("source") || self.wants("sink") || self.wants("java") {
+            let what = "milena: the same, each record with its schema";
+            self.phase(what, &worker, None, |run| {
+                self.source(&worker, &format!("rows{run}"), "true")
+            })?;
+        }
+        if self.wants("sink") || self.wants("java") {
+            let what = "milena: Kafka -> table, insert";
+            let beside = Some(("\\copy from the file", into));
+            let plain = [("insert.mode", "insert"), ("pk.mode", "none")];
+            insert = self.phase(what, &worker, beside, |run| {
+                self.sink(&worker, &format!("inserted{run}"), "", &plain)
+            })?;
+            let key = [
+                ("insert.mode", "upsert"),
+                ("pk.mode", "record_value"),
+                ("pk.fields", "id"),
+            ];
+            let what = "milena: Kafka -> table, upsert";
+            upsert = self.phase(what, &worker, None, |run| {
+                self.sink(&worker, &format!("upserted{run}"), ", primary key(id)", &key)
+            })?;
+            let same = self.sql("select (select md5(string_agg(t::text,',' order by id)) from source t)=(select md5(string_agg(t::text,',' order by id)) from upserted0 t)")?;
+            if same != ["t"] {
+                bail!("the target holds other rows than the source");
+            }
+        }
+        println!("milena: memory after it: {:.1} MiB", worker.rss_mib()?);
+        if self.wants("latency") {
+            latency::measure(self, &worker)?;
+        }
         worker.terminate()?;
-        java::measure(self, insert, upsert)?;
-        self.memory(large)
+        if self.wants("bounds") {
+            bounds::measure(self, "plain0-source")?;
+        }
+        if self.wants("java") {
+            java::measure(self, insert, upsert)?;
+        }
+        if self.wants("memory") {
+            self.memory(large)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a phase and prints its medians; the rate from the request to the last row.
+    fn phase(
+        &self,
+        what: &str,
+        worker: &Worker,
+        beside: Option<(&str, f64)>,
+        mut work: impl FnMut(usize) -> Result<Filled>,
+    ) -> Result<f64> {
+        let (mut all, mut streaming, mut used) = (Vec::new(), Vec::new(), Cpu::default());
+        for run in 0..RUNS {
+            let before = self.cpu(worker.pid())?;
+            let filled = work(run)?;
+            used = self.cpu(worker.pid())? - before;
+            all.push(self.rows as f64 / filled.all);
+            streaming.push(filled.streaming);
+        }
+        let (all, streaming) = (median(all), median(streaming));
+        let beside = beside.map_or_else(String::new, |(what, rate)| {
+            format!(" ({:.2} and {:.2} of {what})", all / rate, streaming / rate)
+        });
+        println!(
+            "{what}: {all:.0} rows/s from the request to the last row, {streaming:.0} from the first row on{beside}; {}; memory {:.1} MiB",
+            used.shown(self.rows as f64),
+            worker.rss_mib()?
+        );
+        Ok(all)
+    }
+
+    fn cpu(&self, worker: u32) -> Result<Cpu> {
+        let kafka = self.kafka.pid().context("the broker is gone")?;
+        let file = self.db.dir().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(file)?;
+        let database = text.lines().next().context("no process id")?.parse()?;
+        Cpu::of(worker, kafka, database)
     }
 
     fn sql(&self, text: &str) -> Result<Vec<String>> {
@@ -195,49 +272,43 @@ impl Bench {
         .with_context(|| last.clone())
     }
 
-    /// Reads the table into a topic; the seconds from the request to the last record.
-    fn source(&self, worker: &Worker, prefix: &str, schemas: &str) -> Result<f64> {
+    /// Reads the table into a topic.
+    fn source(&self, worker: &Worker, prefix: &str, schemas: &str) -> Result<Filled> {
         let url = self.url();
+        let config = [
+            (
+                "connector.class",
+                "io.confluent.connect.jdbc.JdbcSourceConnector",
+            ),
+            ("connection.url", &*url),
+            ("mode", "bulk"),
+            ("table.whitelist", "source"),
+            ("topic.prefix", &*format!("{prefix}-")),
+            ("poll.interval.ms", "3600000"),
+            ("batch.max.rows", "2000"),
+            ("value.converter", JSON),
+            ("value.converter.schemas.enable", schemas),
+            ("topic.creation.default.partitions", "1"),
+            ("topic.creation.default.replication.factor", "1"),
+        ];
+        let begun = Instant::now();
+        self.create(&worker.url, prefix, &config)?;
         let topic = format!("{prefix}-source");
-        self.timed(|| {
-            let config = [
-                (
-                    "connector.class",
-                    "io.confluent.connect.jdbc.JdbcSourceConnector",
-                ),
-                ("connection.url", &*url),
-                ("mode", "bulk"),
-                ("table.whitelist", "source"),
-                ("topic.prefix", &*format!("{prefix}-")),
-                ("poll.interval.ms", "3600000"),
-                ("batch.max.rows", "2000"),
-                ("value.converter", JSON),
-                ("value.converter.schemas.enable", schemas),
-                ("topic.creation.default.partitions", "1"),
-                ("topic.creation.default.replication.factor", "1"),
-            ];
-            self.create(&worker.url, prefix, &config)?;
-            until("all records are in the topic", || {
-                self.end(&topic)
-                    .is_ok_and(|end| end == self.rows.cast_signed())
-            })
-        })
+        let filled = self.watch.topic(begun, &topic, self.rows)?;
+        call("DELETE", &worker.url, &format!("/connectors/{prefix}"), "")?;
+        Ok(filled)
     }
 
-    /// The end of the topic's partition.
-    fn end(&self, topic: &str) -> Result<i64> {
-        let key = "bootstrap.servers".to_owned();
-        let props = ClientProps::from([(key, self.kafka.bootstrap())]);
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let admin = milena_kafka::clients().admin(&props).await?;
-            let of = [(topic.into(), 0)];
-            let ends = admin.list_offsets(&of, ListAt::Latest, Isolation::ReadCommitted);
-            Ok(ends.await?.into_values().next().unwrap_or(0))
-        })
-    }
-
-    /// Writes the topic with schemas into a table; the seconds from the request to the last row.
-    fn sink(&self, worker: &Worker, table: &str, more: &[(&str, &str)]) -> Result<f64> {
+    /// Writes the topic with schemas into a table.
+    fn sink(
+        &self,
+        worker: &Worker,
+        table: &str,
+        key: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Filled> {
+        let columns = TEN.strip_suffix(')').unwrap_or(TEN);
+        self.sql(&format!("create table {table}{columns}{key})"))?;
         let url = self.url();
         let mut config = vec![
             (
@@ -245,33 +316,19 @@ impl Bench {
                 "io.confluent.connect.jdbc.JdbcSinkConnector",
             ),
             ("connection.url", &*url),
-            ("topics", "rows-source"),
+            ("topics", "rows0-source"),
             ("table.name.format", table),
+            ("batch.size", "3000"),
             ("consumer.override.max.poll.records", "3000"),
         ];
         config.extend_from_slice(more);
-        let seconds = self.timed(|| {
-            self.create(&worker.url, table, &config)?;
-            self.filled(table, Duration::MAX).map(|_| ())
-        })?;
-        call("DELETE", &worker.url, &format!("/connectors/{table}"), "")?;
-        Ok(seconds)
-    }
-
-    /// Waits until a table holds all rows, or for so long; how many it holds.
-    fn filled(&self, table: &str, longest: Duration) -> Result<u64> {
         let begun = Instant::now();
-        let mut count = 0;
-        until("the table is full", || {
-            let found = self.db.try_sql(&format!("select count(*) from {table}"));
-            count = found
-                .ok()
-                .and_then(|rows| rows.first()?.parse().ok())
-                .unwrap_or(0);
-            std::thread::park_timeout(LOOK);
-            count >= self.rows || begun.elapsed() > longest
-        })?;
-        Ok(count)
+        self.create(&worker.url, table, &config)?;
+        let filled = self
+            .watch
+            .table(begun, table, "copied", self.rows, Duration::MAX)?;
+        call("DELETE", &worker.url, &format!("/connectors/{table}"), "")?;
+        Ok(filled)
     }
 
     /// The memory of a fresh worker while it reads a large table.
@@ -302,8 +359,8 @@ impl Bench {
         self.create(&worker.url, "memory", &config)?;
         let begun = Instant::now();
         let (mut most, mut read) = (before, 0);
-        while read < large.cast_signed() && begun.elapsed() < MEMORY_MAX {
-            read = self.end("memory-large").unwrap_or(0);
+        while read < large && begun.elapsed() < MEMORY_MAX {
+            read = self.watch.end("memory-large").unwrap_or(0);
             most = most.max(worker.rss_mib()?);
             std::thread::park_timeout(LOOK);
         }
@@ -315,8 +372,7 @@ impl Bench {
     }
 }
 
-fn report(what: &str, rows: u64, seconds: f64, beside: Option<(&str, f64)>) {
-    let rate = rows as f64 / seconds;
-    let beside = beside.map_or_else(String::new, |(what, ratio)| format!(", {ratio:.2} {what}"));
-    println!("{what}: {seconds:.2} s, {rate:.0} rows/s{beside}");
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -81,6 +81,32 @@ fn set(props: &mut ClientProps, pairs: &[(&str, &str)]) {
     }
 }
 
+/// `batch.size` of a source task where nobody has set it. Connect allows one request under way per connection, so a
+/// partition gets one batch per round trip: Java's 16 KB hold tables and files back to a third of what a broker takes.
+/// `linger.ms` stays as it is (5, since Kafka 4.0).
+const BATCH_SIZE: i32 = 131_072;
+/// `buffer.memory` for such batches: 64 of them wait, beside the one under way. Java's 32 MB would only be more memory.
+const BUFFER_MEMORY: &str = "8388608";
+/// `max.request.size` of Kafka: a larger one needs Java's buffer, or a record that the user allowed would not fit.
+const MAX_REQUEST_SIZE: i64 = 1_048_576;
+
+/// Fills in what neither the worker nor the connector has set of how much is sent at once.
+fn default_batches(props: &mut ClientProps) {
+    let beyond = |key: &str, most: i64| {
+        let set: Option<i64> = props.get(key).map(|text| text.trim().parse().unwrap_or(i64::MAX));
+        set.is_some_and(|set| set > most)
+    };
+    let large = beyond("max.request.size", MAX_REQUEST_SIZE) || beyond("batch.size", BATCH_SIZE.into());
+    let small: Option<i64> = props.get("buffer.memory").and_then(|text| text.trim().parse().ok());
+    if !large && !props.contains_key("buffer.memory") {
+        set(props, &[("buffer.memory", BUFFER_MEMORY)]);
+    }
+    // A buffer that was made small on purpose has Java's batches: several of them must fit.
+    if !props.contains_key("batch.size") && small.is_none_or(|small| small >= 8 * i64::from(BATCH_SIZE)) {
+        set(props, &[("batch.size", &BATCH_SIZE.to_string())]);
+    }
+}
+
 /// The producer of a source task; with a transactional id it is exactly-once (KIP-618).
 pub(super) fn source_producer(
     world: &TaskWorld,
@@ -100,6 +126,7 @@ pub(super) fn source_producer(
         ],
     );
     layers(&mut props, world, connector, "producer");
+    default_batches(&mut props);
     if let Some(transactional_id) = transactional_id {
         let forced = [
             ("enable.idempotence", "true"),
@@ -152,4 +179,31 @@ pub(super) fn admin(world: &TaskWorld, id: &TaskId, connector: &Props) -> Client
     let mut props = base(world, format!("connector-adminclient-{id}"));
     layers(&mut props, world, connector, "admin");
     props
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientProps, default_batches};
+
+    fn filled(pairs: &[(&str, &str)]) -> (Option<String>, Option<String>) {
+        let pairs = pairs.iter();
+        let mut props: ClientProps = pairs
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        default_batches(&mut props);
+        (props.remove("batch.size"), props.remove("buffer.memory"))
+    }
+
+    #[test]
+    fn batches_are_large_where_nobody_has_set_them() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(filled(&[]), (some("131072"), some("8388608")));
+        assert_eq!(filled(&[("batch.size", "16384")]), (some("16384"), some("8388608")));
+        assert_eq!(filled(&[("batch.size", "0")]), (some("0"), some("8388608")));
+        // Java's 32 MB: the library's own default.
+        assert_eq!(filled(&[("max.request.size", "20971520")]), (some("131072"), None));
+        assert_eq!(filled(&[("batch.size", "1048576")]), (some("1048576"), None));
+        assert_eq!(filled(&[("buffer.memory", "262144")]), (None, some("262144")));
+        assert_eq!(filled(&[("buffer.memory", "67108864")]), (some("131072"), some("67108864")));
+    }
 }

@@ -6,8 +6,10 @@
 mod mysql;
 mod mysql_cells;
 mod postgres;
+mod postgres_binary;
 mod postgres_decode;
 mod postgres_text;
+mod postgres_write;
 mod sqlite;
 
 use std::{borrow::Cow, time::Duration};
@@ -230,6 +232,10 @@ pub(crate) trait Session: Send {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError>;
     /// Writes rows of one shape; answers the number of rows touched, where the database says.
     async fn write(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<Option<u64>, DbError>;
+    /// Whether [`Self::write`] writes so many rows all or none without a transaction around it.
+    fn writes_at_once(&self, _kind: WriteKind, _rows: usize) -> bool {
+        false
+    }
     /// Whether the connection is known to be gone.
     fn is_closed(&self) -> bool;
 }

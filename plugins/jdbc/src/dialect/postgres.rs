@@ -3,8 +3,8 @@
 use std::{borrow::Cow, collections::HashMap, pin::Pin};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt, StreamExt, future::try_join_all};
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use milena_data::{Schema, SchemaType};
 use tokio_postgres::{
     Client, Error, RowStream, SimpleQueryMessage, Statement,
@@ -16,19 +16,13 @@ use super::{
     DbError, DbErrorKind, Dialect, Kind, Session, TablePattern, Target, Write, WriteKind, join,
     postgres_decode::{self as decode, Decoder, Raw},
     postgres_text as text,
+    postgres_write::COPY_ROWS_MIN,
 };
 use crate::{
     cell::{Cell, Column, SqlType, Stamp},
     table::{Quoting, TableId},
     tls::{Check, Tls},
 };
-
-/// From how many rows on `COPY` is worth its two round trips.
-const COPY_ROWS_MIN: usize = 8;
-/// How many statements travel together where rows are written one by one.
-const PIPELINE: usize = 30;
-/// How much of a `COPY` is gathered before it is sent.
-const COPY_CHUNK: usize = 256 * 1024;
 
 /// The dialect of PostgreSQL.
 pub(crate) struct PostgreSql;
@@ -174,7 +168,7 @@ impl Dialect for PostgreSql {
     }
 }
 
-fn failed(error: Error) -> DbError {
+pub(super) fn failed(error: Error) -> DbError {
     let Some(db) = error.as_db_error() else {
         let kind = match error.to_string() {
             text if text.contains("authentication") || text.contains("config") => {
@@ -210,9 +204,9 @@ fn failed(error: Error) -> DbError {
     }
 }
 
-struct PostgresSession {
-    client: Client,
-    quoting: Quoting,
+pub(super) struct PostgresSession {
+    pub(super) client: Client,
+    pub(super) quoting: Quoting,
     /// The query under way.
     rows: Option<Pin<Box<RowStream>>>,
     /// Rows that were read when a fetch was dropped.
@@ -220,14 +214,14 @@ struct PostgresSession {
     decoders: Vec<Decoder>,
     statements: HashMap<String, Statement>,
     /// Staging tables of upserts, by the shape of their rows.
-    stages: HashMap<String, String>,
+    pub(super) stages: HashMap<String, String>,
     /// Staging tables that hold rows of the transaction under way; its end empties them.
-    staged: Vec<String>,
+    pub(super) staged: Vec<String>,
 }
 
 /// A cell as a parameter in text format.
 #[derive(Debug)]
-struct Param<'a>(&'a Cell);
+pub(super) struct Param<'a>(pub(super) &'a Cell);
 
 impl ToSql for Param<'_> {
     fn to_sql(
@@ -279,129 +273,13 @@ impl PostgresSession {
         self.left.clear();
     }
 
-    async fn prepared(&mut self, sql: String) -> Result<Statement, DbError> {
+    pub(super) async fn prepared(&mut self, sql: String) -> Result<Statement, DbError> {
         if let Some(statement) = self.statements.get(&sql) {
             return Ok(statement.clone());
         }
         let statement = self.client.prepare(&sql).await.map_err(failed)?;
         self.statements.insert(sql, statement.clone());
         Ok(statement)
-    }
-
-    /// Copies rows into a table; `numbered` adds the row's number at its end.
-    async fn copy(
-        &mut self,
-        into: &str,
-        rows: &[Vec<Cell>],
-        numbered: bool,
-    ) -> Result<u64, DbError> {
-        let sql = format!("COPY {into} FROM STDIN");
-        let sink = self
-            .client
-            .copy_in::<_, Bytes>(&sql)
-            .await
-            .map_err(failed)?;
-        let mut sink = std::pin::pin!(sink);
-        let mut out = String::with_capacity(COPY_CHUNK + 4096);
-        let mut scratch = String::new();
-        for (number, row) in rows.iter().enumerate() {
-            for (index, cell) in row.iter().enumerate() {
-                if index > 0 {
-                    out.push('\t');
-                }
-                text::copy_field(cell, &mut out, &mut scratch);
-            }
-            if numbered {
-                out.push_str(&format!("\t{number}"));
-            }
-            out.push('\n');
-            if out.len() >= COPY_CHUNK {
-                let chunk = std::mem::replace(&mut out, String::with_capacity(COPY_CHUNK + 4096));
-                sink.send(Bytes::from(chunk)).await.map_err(failed)?;
-            }
-        }
-        if !out.is_empty() {
-            sink.send(Bytes::from(out)).await.map_err(failed)?;
-        }
-        sink.finish().await.map_err(failed)
-    }
-
-    /// Upserts by a staging table: of several rows of one key the last one counts.
-    async fn merge(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<(), DbError> {
-        let quoting = self.quoting;
-        let table = write.table.sql(quoting);
-        let list = write.column_list(quoting);
-        let shape = format!("{table}({list})");
-        let stage = match self.stages.get(&shape) {
-            Some(stage) => stage.clone(),
-            None => {
-                let stage = format!("milena_stage_{}", self.stages.len());
-                // One of that name may have outlived a transaction that was rolled back.
-                let sql = format!(
-                    "DROP TABLE IF EXISTS pg_temp.{stage}; CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS milena_row FROM {table} LIMIT 0"
-                );
-                self.client.batch_execute(&sql).await.map_err(failed)?;
-                self.stages.insert(shape, stage.clone());
-                stage
-            }
-        };
-        if self.staged.contains(&stage) {
-            let sql = format!("DELETE FROM {stage}");
-            self.client.batch_execute(&sql).await.map_err(failed)?;
-        } else {
-            self.staged.push(stage.clone());
-        }
-        self.copy(&format!("{stage}({list},milena_row)"), rows, true)
-            .await?;
-        let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
-        let action = conflict(write, quoting);
-        let sql = format!(
-            "INSERT INTO {table}({list}) SELECT DISTINCT ON ({keys}) {list} FROM {stage} ORDER BY {keys},milena_row DESC \
-             ON CONFLICT ({keys}) DO {action}"
-        );
-        self.client.batch_execute(&sql).await.map_err(failed)
-    }
-}
-
-fn conflict(write: &Write, quoting: Quoting) -> String {
-    if write.values.is_empty() {
-        return "NOTHING".to_owned();
-    }
-    let sets = write.values.iter().map(|column| {
-        let name = quoting.quote(&column.name);
-        format!("{name}=EXCLUDED.{name}")
-    });
-    format!("UPDATE SET {}", join(sets, ","))
-}
-
-/// The statement for one row.
-fn statement(write: &Write, quoting: Quoting) -> String {
-    let table = write.table.sql(quoting);
-    let list = write.column_list(quoting);
-    let marks = join((1..=write.columns().count()).map(|n| format!("${n}")), ",");
-    let equal = |columns: &[Column], first: usize, between: &str| {
-        let pairs = columns.iter().enumerate();
-        join(
-            pairs.map(|(i, column)| format!("{}=${}", quoting.quote(&column.name), first + i)),
-            between,
-        )
-    };
-    match write.kind {
-        WriteKind::Insert => format!("INSERT INTO {table}({list}) VALUES({marks})"),
-        WriteKind::Upsert => {
-            let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
-            let action = conflict(write, quoting);
-            format!("INSERT INTO {table}({list}) VALUES({marks}) ON CONFLICT ({keys}) DO {action}")
-        }
-        WriteKind::Update => format!(
-            "UPDATE {table} SET {} WHERE {}",
-            equal(&write.values, write.keys.len() + 1, ","),
-            equal(&write.keys, 1, " AND ")
-        ),
-        WriteKind::Delete => format!(
-            "DELETE FROM {table} WHERE {}",
-            equal(&write.keys, 1, " AND ")
-        ),
     }
 }
 
@@ -608,37 +486,11 @@ impl Session for PostgresSession {
 
     async fn write(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<Option<u64>, DbError> {
         self.abandon();
-        if rows.len() >= COPY_ROWS_MIN {
-            match write.kind {
-                WriteKind::Insert => {
-                    let into = format!(
-                        "{}({})",
-                        write.table.sql(self.quoting),
-                        write.column_list(self.quoting)
-                    );
-                    return Ok(Some(self.copy(&into, rows, false).await?));
-                }
-                WriteKind::Upsert => {
-                    self.merge(write, rows).await?;
-                    return Ok(None);
-                }
-                WriteKind::Update | WriteKind::Delete => {}
-            }
-        }
-        let statement = self.prepared(statement(write, self.quoting)).await?;
-        let mut touched = 0;
-        for some in rows.chunks(PIPELINE) {
-            // Sent in order, answered in order: one round trip for all of them.
-            let runs = some
-                .iter()
-                .map(|row| self.client.execute_raw(&statement, row.iter().map(Param)));
-            touched += try_join_all(runs)
-                .await
-                .map_err(failed)?
-                .iter()
-                .sum::<u64>();
-        }
-        Ok(Some(touched))
+        self.write_rows(write, rows).await
+    }
+
+    fn writes_at_once(&self, kind: WriteKind, rows: usize) -> bool {
+        kind == WriteKind::Insert && rows >= COPY_ROWS_MIN
     }
 
     fn is_closed(&self) -> bool {

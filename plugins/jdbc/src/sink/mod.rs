@@ -1,9 +1,11 @@
 //! The sink: topics into tables, with one transaction per batch.
 
+mod ahead;
 mod bind;
 mod connector;
 mod ddl;
 mod offsets;
+mod pipe;
 mod settings;
 mod shape;
 mod task;

@@ -141,6 +141,31 @@ impl OffsetsTable {
         }
     }
 
+    /// The claim once no transaction of an older connection can change it any more: one that ended in an unknown way holds
+    /// the row's lock until it is committed or rolled back.
+    pub(crate) async fn settled(
+        &self,
+        session: &mut dyn Session,
+        partition: &TopicPartition,
+    ) -> Result<Option<Claim>, DbError> {
+        let touch = format!(
+            "UPDATE {} SET {}={} WHERE {}",
+            self.name(),
+            self.quoted("touched"),
+            self.quoted("touched"),
+            self.place(partition)
+        );
+        session.execute(self.common.dialect.begin()).await?;
+        let found = async {
+            session.execute(&touch).await?;
+            self.read(session, partition).await
+        }
+        .await;
+        let end = if found.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        session.execute(end).await?;
+        found
+    }
+
     /// Claims a partition: whoever claimed it before can commit no more. `None`: a newer generation has it.
     pub(crate) async fn claim(
         &self,

@@ -15,6 +15,7 @@ use milena_data::SinkRecord;
 use tracing::{debug, warn};
 
 use super::{
+    ahead::Ahead,
     offsets::{Claim, OffsetsTable, STALE_SECONDS},
     settings::Settings,
     writer::{WriteError, Writer},
@@ -34,13 +35,14 @@ pub(crate) struct JdbcSinkTask {
     run: Option<Run>,
 }
 
-struct Run {
+pub(super) struct Run {
     settings: Settings,
-    context: SinkTaskContext,
-    /// The connection with what was learned on it; `None` after an error.
-    link: Option<(Box<dyn Session>, Writer)>,
+    pub(super) context: SinkTaskContext,
+    /// The connection with what was learned on it; `None` after an error, and while batches are on their way.
+    pub(super) link: Option<(Box<dyn Session>, Writer)>,
+    pub(super) ahead: Ahead,
     remaining: u32,
-    offsets: Option<OffsetsTable>,
+    pub(super) offsets: Option<OffsetsTable>,
     claims: HashMap<TopicPartition, Claim>,
     /// Assigned partitions that another task has claimed; ours again in a later generation than this one.
     lost: BTreeMap<TopicPartition, i32>,
@@ -80,6 +82,7 @@ impl SinkTask for JdbcSinkTask {
             settings,
             context,
             link: Some((session, writer)),
+            ahead: Ahead::default(),
             offsets,
             claims: HashMap::new(),
             lost: BTreeMap::new(),
@@ -89,15 +92,33 @@ impl SinkTask for JdbcSinkTask {
     }
 
     async fn open(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
-        self.run()?.claim(partitions).await
+        let run = self.run()?;
+        run.drain().await;
+        run.claim(partitions).await
     }
 
     async fn put(&mut self, records: &[SinkRecord]) -> Result<(), ConnectError> {
-        self.run()?.put(records).await
+        let run = self.run()?;
+        if run.put_ahead(records).await? {
+            return Ok(());
+        }
+        run.put(records).await?;
+        run.ahead.passed(records);
+        Ok(())
+    }
+
+    async fn pre_commit(
+        &mut self,
+        offsets: PartitionOffsets,
+    ) -> Result<PartitionOffsets, ConnectError> {
+        let run = self.run()?;
+        run.flush_ahead().await;
+        Ok(run.ahead.cap(offsets))
     }
 
     async fn close(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
         let run = self.run()?;
+        run.ahead.close(partitions);
         for partition in partitions {
             run.claims.remove(partition);
             run.lost.remove(partition);
@@ -334,7 +355,7 @@ impl Run {
         let (mut session, writer) = self.link().await?;
         let partitions: Vec<_> = self.claims.keys().cloned().collect();
         for partition in partitions {
-            let found = match table.read(&mut *session, &partition).await {
+            let found = match table.settled(&mut *session, &partition).await {
                 Ok(found) => found,
                 Err(error) => return self.again(&error),
             };
@@ -356,7 +377,7 @@ impl Run {
         clippy::type_complexity,
         reason = "records and (partition, epoch, position), used once"
     )]
-    fn sift<'r>(
+    pub(super) fn sift<'r>(
         &self,
         records: &'r [SinkRecord],
     ) -> Result<(Vec<&'r SinkRecord>, Vec<(TopicPartition, i64, i64)>), ConnectError> {
@@ -396,8 +417,23 @@ impl Run {
         Ok((wanted, positions.collect()))
     }
 
+    /// Nothing is in the way of a batch: no claim is lost, the target's state is known.
+    pub(super) fn is_undisturbed(&self) -> bool {
+        self.lost.is_empty() && !(self.in_doubt && self.offsets.is_some())
+    }
+
+    /// What was on its way may or may not be in the target.
+    pub(super) fn doubt(&mut self) {
+        self.in_doubt = true;
+    }
+
     fn written(&mut self, positions: &[(TopicPartition, i64, i64)]) {
         self.remaining = self.settings.retries;
+        self.advanced(positions);
+    }
+
+    /// Where the claims stand once a batch is written.
+    pub(super) fn advanced(&mut self, positions: &[(TopicPartition, i64, i64)]) {
         for (partition, _, position) in positions {
             if let Some(claim) = self.claims.get_mut(partition) {
                 claim.position = Some(*position);

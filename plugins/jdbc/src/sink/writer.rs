@@ -43,7 +43,7 @@ impl From<DbError> for WriteError {
 }
 
 /// A shape with its table's live columns.
-struct Plan {
+pub(crate) struct Plan {
     shape: Shape,
     insert: Write,
     delete: Write,
@@ -52,10 +52,10 @@ struct Plan {
 }
 
 /// Rows of one plan and kind that await their statement.
-struct Buffer {
-    plan: Arc<Plan>,
-    kind: WriteKind,
-    rows: Vec<Vec<Cell>>,
+pub(crate) struct Buffer {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) kind: WriteKind,
+    pub(crate) rows: Vec<Vec<Cell>>,
 }
 
 /// What a writer keeps between batches; made anew with each connection.
@@ -77,6 +77,51 @@ impl Writer {
             plans: HashMap::new(),
             checked: HashSet::new(),
         }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What it knows, out of a place that goes.
+    pub(crate) fn take(&mut self) -> Self {
+        let fresh = Self::new(self.settings.clone(), Arc::clone(&self.connector));
+        std::mem::replace(self, fresh)
+    }
+
+    /// The rows of records whose tables are known, in the order in which they are to be written. `None`: the database
+    /// must be asked, or a record does not fit.
+    pub(crate) fn bind(&self, records: &[&SinkRecord]) -> Option<Vec<Buffer>> {
+        let mut buffers: Vec<Buffer> = Vec::new();
+        for record in records {
+            let kind = self.kind(record).ok()?;
+            let plan = Arc::clone(self.plans.get(&record.topic)?);
+            if !plan.shape.fits(record) {
+                return None;
+            }
+            let row = self.row(&plan, kind, record).ok()?;
+            let table = &plan.insert.table;
+            // Behind the last rows of its table, never before them.
+            let last = buffers
+                .iter_mut()
+                .rev()
+                .find(|buffer| buffer.plan.insert.table == *table);
+            match last {
+                Some(last)
+                    if last.kind == kind
+                        && Arc::ptr_eq(&last.plan, &plan)
+                        && last.rows.len() < self.settings.batch =>
+                {
+                    last.rows.push(row);
+                }
+                _ => {
+                    let mut rows = Vec::with_capacity(records.len().min(self.settings.batch));
+                    rows.push(row);
+                    buffers.push(Buffer { plan, kind, rows });
+                }
+            }
+        }
+        Some(buffers)
     }
 
     /// Writes records and positions in one transaction.
@@ -404,6 +449,39 @@ impl Writer {
         self.columns.insert(id, columns);
         self.plans.insert(record.topic.clone(), Arc::clone(&plan));
         Ok(plan)
+    }
+}
+
+/// Writes rows and positions in one transaction, which is the statement's own where it is the only one.
+pub(crate) async fn commit_buffers(
+    session: &mut dyn Session,
+    begin: &str,
+    buffers: &mut [Buffer],
+    positions: &[(TopicPartition, i64, i64)],
+    offsets: Option<&OffsetsTable>,
+) -> Result<(), WriteError> {
+    if let ([only], []) = (&mut *buffers, positions)
+        && session.writes_at_once(only.kind, only.rows.len())
+    {
+        return flush(session, only).await;
+    }
+    session.execute(begin).await?;
+    let written = async {
+        // First, so that a task that was replaced learns that, and not that its rows are there already.
+        advance(session, positions, offsets).await?;
+        for buffer in buffers {
+            flush(session, buffer).await?;
+        }
+        Ok(())
+    }
+    .await;
+    match written {
+        Ok(()) => session.execute("COMMIT").await.map(|_| ()).map_err(WriteError::from),
+        Err(error) => {
+            // The first error is the one that counts; a lost connection rolls back by itself.
+            let _second = session.execute("ROLLBACK").await;
+            Err(error)
+        }
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod ahead;
 mod faults;
 mod harness;
 mod json;

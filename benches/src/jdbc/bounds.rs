@@ -1,0 +1,140 @@
+//! What is left to reach on this machine: the same bytes sent by the data client alone, and while PostgreSQL streams
+//! the rows that they are made of, with nothing in between.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use milena_kafka::ports::{ClientProps, OutRecord, StartAt};
+
+use crate::{Bench, cpu::Cpu};
+
+/// Records that are sent again and again.
+const SAMPLE: usize = 20_000;
+/// Records of one call, as many as a poll of the source gives.
+const BATCH: usize = 2000;
+
+/// Sends the records of a topic to another one.
+pub(crate) fn measure(bench: &Bench, from: &str) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let sample = runtime.block_on(sample(bench, from))?;
+    let bytes: usize = sample.iter().map(Bytes::len).sum();
+    println!(
+        "bounds: {} bytes a record on the average",
+        bytes / sample.len().max(1)
+    );
+    for (what, rows, send) in [
+        ("PostgreSQL streams the rows, nobody looks at them", true, false),
+        ("the data client alone sends the same bytes", false, true),
+        ("both at once", true, true),
+    ] {
+        let own = std::process::id();
+        let before = bench.cpu(own)?;
+        let begun = Instant::now();
+        runtime.block_on(async {
+            let reading = tokio::spawn({
+                let port = bench.db.port;
+                async move {
+                    match rows {
+                        true => stream(port).await,
+                        false => Ok(()),
+                    }
+                }
+            });
+            if send {
+                produce(bench, &sample).await?;
+            }
+            reading.await?
+        })?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let used: Cpu = bench.cpu(own)? - before;
+        println!(
+            "bounds: {what}: {:.0} rows/s; {}",
+            bench.rows as f64 / seconds,
+            used.shown(bench.rows as f64)
+        );
+    }
+    Ok(())
+}
+
+async fn sample(bench: &Bench, topic: &str) -> Result<Vec<Bytes>> {
+    let props = ClientProps::from([("bootstrap.servers".to_owned(), bench.kafka.bootstrap())]);
+    let mut fetcher = milena_kafka::clients().fetcher(&props).await?;
+    fetcher
+        .assign(vec![(topic.into(), 0, Some(StartAt::Earliest))])
+        .await?;
+    let mut sample = Vec::with_capacity(SAMPLE);
+    while sample.len() < SAMPLE.min(usize::try_from(bench.rows)?) {
+        for batch in fetcher.poll(Duration::from_secs(10)).await? {
+            sample.extend(batch.records.into_iter().filter_map(|record| record.value));
+        }
+    }
+    fetcher.close().await;
+    Ok(sample)
+}
+
+/// The rows by binary `COPY`, which is the fastest that PostgreSQL has.
+async fn stream(port: u16) -> Result<()> {
+    let target = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres");
+    let (client, connection) = tokio_postgres::connect(&target, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    let rows = client
+        .copy_out("COPY (SELECT * FROM source) TO STDOUT (FORMAT binary)")
+        .await?;
+    let mut rows = std::pin::pin!(rows);
+    while let Some(row) = rows.next().await {
+        std::hint::black_box(row?);
+    }
+    Ok(())
+}
+
+/// With the settings of a source task.
+async fn produce(bench: &Bench, sample: &[Bytes]) -> Result<()> {
+    let mut props = ClientProps::new();
+    for (key, value) in [
+        ("bootstrap.servers", bench.kafka.bootstrap().as_str()),
+        ("acks", "all"),
+        ("enable.idempotence", "false"),
+        ("max.in.flight.requests.per.connection", "1"),
+        ("max.block.ms", "9223372036854775807"),
+        ("batch.size", "131072"),
+        ("buffer.memory", "8388608"),
+    ] {
+        props.insert(key.to_owned(), value.to_owned());
+    }
+    let failed = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&failed);
+    let sink: milena_kafka::ports::AckSink = Arc::new(move |acks| {
+        let bad = acks.iter().filter(|ack| ack.outcome.is_err()).count();
+        seen.fetch_add(bad as u64, Ordering::Relaxed);
+    });
+    let producer = milena_kafka::clients().producer(&props, sink).await?;
+    let topic: Arc<str> = "bounds".into();
+    let mut values = sample.iter().cycle();
+    let mut left = usize::try_from(bench.rows)?;
+    while left > 0 {
+        let count = left.min(BATCH);
+        let batch = values.by_ref().take(count).map(|value| OutRecord {
+            topic: Arc::clone(&topic),
+            value: Some(value.clone()),
+            ..OutRecord::default()
+        });
+        producer
+            .send(batch.collect())
+            .await
+            .map_err(|(_, error)| error)?;
+        left -= count;
+    }
+    producer.flush().await?;
+    producer.close(Duration::from_secs(1)).await;
+    (failed.load(Ordering::Relaxed) == 0)
+        .then_some(())
+        .context("records were not written")
+}
