@@ -117,6 +117,7 @@ impl Bench {
         println!("psql \\copy to a file: {out:.0} rows/s");
         println!("psql \\copy from the file: {into:.0} rows/s");
 
+        bounds::warm(self)?;
         let worker = self.worker("milena")?;
         let (mut insert, mut upsert) = (0.0, 0.0);
         if self.wants("source") {
@@ -145,7 +146,12 @@ impl Bench {
             ];
             let what = "milena: Kafka -> table, upsert";
             upsert = self.phase(what, &worker, None, |run| {
-                self.sink(&worker, &format!("upserted{run}"), ", primary key(id)", &key)
+                self.sink(
+                    &worker,
+                    &format!("upserted{run}"),
+                    ", primary key(id)",
+                    &key,
+                )
             })?;
             let same = self.sql("select (select md5(string_agg(t::text,',' order by id)) from source t)=(select md5(string_agg(t::text,',' order by id)) from upserted0 t)")?;
             if same != ["t"] {
@@ -324,9 +330,7 @@ impl Bench {
         config.extend_from_slice(more);
         let begun = Instant::now();
         self.create(&worker.url, table, &config)?;
-        let filled = self
-            .watch
-            .table(begun, table, "copied", self.rows, Duration::MAX)?;
+        let filled = self.watch.table(begun, table, "copied", self.rows)?;
         call("DELETE", &worker.url, &format!("/connectors/{table}"), "")?;
         Ok(filled)
     }

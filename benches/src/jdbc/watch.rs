@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use milena_kafka::ports::{Admin, ClientProps, Isolation, ListAt};
 
 /// Between two looks.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(25);
 /// How long a phase may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -24,8 +24,6 @@ pub(crate) struct Filled {
     pub(crate) all: f64,
     /// Rows per second between the first look that saw any and the last.
     pub(crate) streaming: f64,
-    /// Rows there at the end.
-    pub(crate) rows: u64,
 }
 
 impl Watch {
@@ -72,7 +70,7 @@ impl Watch {
 
     /// Waits until the topic holds so many records.
     pub(crate) fn topic(&self, begun: Instant, topic: &str, rows: u64) -> Result<Filled> {
-        fill(begun, rows, PATIENCE, |_| Ok(self.end(topic).unwrap_or(0)))
+        fill(begun, rows, || Ok(self.end(topic).unwrap_or(0)))
     }
 
     /// Waits until the table holds so many rows; the size of a table with the same rows tells when a count is worth
@@ -83,13 +81,14 @@ impl Watch {
         table: &str,
         like: &str,
         rows: u64,
-        longest: Duration,
     ) -> Result<Filled> {
         let size = format!("select pg_relation_size('{table}')");
-        let full = self.number(&format!("select pg_relation_size('{like}')"))?.max(1);
-        fill(begun, rows, longest, |late| {
+        let full = self
+            .number(&format!("select pg_relation_size('{like}')"))?
+            .max(1);
+        fill(begun, rows, || {
             let share = self.number(&size)? as f64 / full as f64;
-            match share >= 0.99 || late {
+            match share >= 0.99 {
                 true => self.count(table),
                 false => Ok((share * rows as f64) as u64),
             }
@@ -97,27 +96,20 @@ impl Watch {
     }
 }
 
-fn fill(
-    begun: Instant,
-    rows: u64,
-    longest: Duration,
-    mut look: impl FnMut(bool) -> Result<u64>,
-) -> Result<Filled> {
+fn fill(begun: Instant, rows: u64, mut look: impl FnMut() -> Result<u64>) -> Result<Filled> {
     let mut first: Option<(Instant, u64)> = None;
     loop {
-        let late = begun.elapsed() > longest;
-        let found = look(late)?;
+        let found = look()?;
         let now = Instant::now();
         if found > 0 && first.is_none() {
             first = Some((now, found));
         }
-        if found >= rows || late {
+        if found >= rows {
             let (at, before) = first.context("nothing came")?;
             let seconds = (now - at).as_secs_f64().max(1e-9);
             return Ok(Filled {
                 all: (now - begun).as_secs_f64(),
                 streaming: (found - before) as f64 / seconds,
-                rows: found,
             });
         }
         if begun.elapsed() > PATIENCE {

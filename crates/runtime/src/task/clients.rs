@@ -93,16 +93,23 @@ const MAX_REQUEST_SIZE: i64 = 1_048_576;
 /// Fills in what neither the worker nor the connector has set of how much is sent at once.
 fn default_batches(props: &mut ClientProps) {
     let beyond = |key: &str, most: i64| {
-        let set: Option<i64> = props.get(key).map(|text| text.trim().parse().unwrap_or(i64::MAX));
+        let set: Option<i64> = props
+            .get(key)
+            .map(|text| text.trim().parse().unwrap_or(i64::MAX));
         set.is_some_and(|set| set > most)
     };
-    let large = beyond("max.request.size", MAX_REQUEST_SIZE) || beyond("batch.size", BATCH_SIZE.into());
-    let small: Option<i64> = props.get("buffer.memory").and_then(|text| text.trim().parse().ok());
+    let large =
+        beyond("max.request.size", MAX_REQUEST_SIZE) || beyond("batch.size", BATCH_SIZE.into());
+    let small: Option<i64> = props
+        .get("buffer.memory")
+        .and_then(|text| text.trim().parse().ok());
     if !large && !props.contains_key("buffer.memory") {
         set(props, &[("buffer.memory", BUFFER_MEMORY)]);
     }
     // A buffer that was made small on purpose has Java's batches: several of them must fit.
-    if !props.contains_key("batch.size") && small.is_none_or(|small| small >= 8 * i64::from(BATCH_SIZE)) {
+    if !props.contains_key("batch.size")
+        && small.is_none_or(|small| small >= 8 * i64::from(BATCH_SIZE))
+    {
         set(props, &[("batch.size", &BATCH_SIZE.to_string())]);
     }
 }
@@ -198,12 +205,27 @@ mod tests {
     fn batches_are_large_where_nobody_has_set_them() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(filled(&[]), (some("131072"), some("8388608")));
-        assert_eq!(filled(&[("batch.size", "16384")]), (some("16384"), some("8388608")));
+        assert_eq!(
+            filled(&[("batch.size", "16384")]),
+            (some("16384"), some("8388608"))
+        );
         assert_eq!(filled(&[("batch.size", "0")]), (some("0"), some("8388608")));
         // Java's 32 MB: the library's own default.
-        assert_eq!(filled(&[("max.request.size", "20971520")]), (some("131072"), None));
-        assert_eq!(filled(&[("batch.size", "1048576")]), (some("1048576"), None));
-        assert_eq!(filled(&[("buffer.memory", "262144")]), (None, some("262144")));
-        assert_eq!(filled(&[("buffer.memory", "67108864")]), (some("131072"), some("67108864")));
+        assert_eq!(
+            filled(&[("max.request.size", "20971520")]),
+            (some("131072"), None)
+        );
+        assert_eq!(
+            filled(&[("batch.size", "1048576")]),
+            (some("1048576"), None)
+        );
+        assert_eq!(
+            filled(&[("buffer.memory", "262144")]),
+            (None, some("262144"))
+        );
+        assert_eq!(
+            filled(&[("buffer.memory", "67108864")]),
+            (some("131072"), some("67108864"))
+        );
     }
 }

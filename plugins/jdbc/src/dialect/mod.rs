@@ -7,6 +7,7 @@ mod mysql;
 mod mysql_cells;
 mod postgres;
 mod postgres_binary;
+mod postgres_copy;
 mod postgres_decode;
 mod postgres_text;
 mod postgres_write;

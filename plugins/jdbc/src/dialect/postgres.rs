@@ -14,6 +14,7 @@ use tokio_postgres::{
 
 use super::{
     DbError, DbErrorKind, Dialect, Kind, Session, TablePattern, Target, Write, WriteKind, join,
+    postgres_copy::CopyRows,
     postgres_decode::{self as decode, Decoder, Raw},
     postgres_text as text,
     postgres_write::COPY_ROWS_MIN,
@@ -161,6 +162,7 @@ impl Dialect for PostgreSql {
             rows: None,
             left: Vec::new(),
             decoders: Vec::new(),
+            names: Vec::new(),
             statements: HashMap::new(),
             stages: HashMap::new(),
             staged: Vec::new(),
@@ -204,14 +206,23 @@ pub(super) fn failed(error: Error) -> DbError {
     }
 }
 
+/// How the rows of a query come.
+enum Rows {
+    Query(Pin<Box<RowStream>>),
+    /// By binary `COPY`, which takes both sides less than rows do.
+    Copy(Pin<Box<CopyRows>>),
+}
+
 pub(super) struct PostgresSession {
     pub(super) client: Client,
     pub(super) quoting: Quoting,
     /// The query under way.
-    rows: Option<Pin<Box<RowStream>>>,
+    rows: Option<Rows>,
     /// Rows that were read when a fetch was dropped.
     left: Vec<Vec<Cell>>,
     decoders: Vec<Decoder>,
+    /// The names of the columns that are read.
+    names: Vec<String>,
     statements: HashMap<String, Statement>,
     /// Staging tables of upserts, by the shape of their rows.
     pub(super) stages: HashMap<String, String>,
@@ -394,6 +405,7 @@ impl Session for PostgresSession {
         let mut columns = Vec::new();
         let mut places = Vec::new();
         self.decoders.clear();
+        self.names.clear();
         for (index, head) in statement.columns().iter().enumerate() {
             let kind = decode::base(head.type_());
             let is_enum = matches!(kind.kind(), tokio_postgres::types::Kind::Enum(_));
@@ -404,6 +416,7 @@ impl Session for PostgresSession {
             }
             columns.push(column);
             self.decoders.push(Decoder::new(head.type_()));
+            self.names.push(head.name().to_owned());
         }
         if !places.is_empty() {
             let pairs = join(
@@ -432,12 +445,20 @@ impl Session for PostgresSession {
                 }
             }
         }
+        // `COPY` takes no parameters, and a query that it does not take (`SHOW`) runs as it is.
+        if params.is_empty() {
+            let copy = format!("COPY ({sql}\n) TO STDOUT (FORMAT binary)");
+            if let Ok(stream) = self.client.copy_out(&copy).await {
+                self.rows = Some(Rows::Copy(Box::pin(CopyRows::new(stream))));
+                return Ok(columns);
+            }
+        }
         let stream = self
             .client
             .query_raw(&statement, params.iter().map(Param))
             .await
             .map_err(failed)?;
-        self.rows = Some(Box::pin(stream));
+        self.rows = Some(Rows::Query(Box::pin(stream)));
         Ok(columns)
     }
 
@@ -445,24 +466,48 @@ impl Session for PostgresSession {
         let Some(rows) = &mut self.rows else {
             return Ok(Vec::new());
         };
+        let in_column = |error: DbError, name: &str| {
+            let message = format!("column {name}: {error}");
+            DbError { message, ..error }
+        };
         // Rows gather in the session: a dropped call loses none.
         while self.left.len() < max {
-            let Some(row) = rows.next().await else {
-                self.rows = None;
-                break;
+            let next = match rows {
+                Rows::Query(rows) => rows.next().await.transpose().map_err(failed)?.map(|row| {
+                    let cells =
+                        self.decoders.iter().enumerate().map(|(index, decoder)| {
+                            match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
+                                Some(raw) => decoder.cell(raw.0).map_err(|error| {
+                                    let name = row.columns().get(index);
+                                    in_column(error, name.map_or("", |column| column.name()))
+                                }),
+                                None => Ok(Cell::Null),
+                            }
+                        });
+                    cells.collect::<Result<_, _>>()
+                }),
+                Rows::Copy(rows) => rows.next().await?.map(|fields| {
+                    let mut fields = fields;
+                    let cells =
+                        self.decoders.iter().enumerate().map(|(index, decoder)| {
+                            match fields.next()? {
+                                Some(field) => decoder.cell_of(&field).map_err(|error| {
+                                    let name = self.names.get(index);
+                                    in_column(error, name.map_or("", String::as_str))
+                                }),
+                                None => Ok(Cell::Null),
+                            }
+                        });
+                    cells.collect::<Result<_, _>>()
+                }),
             };
-            let row = row.map_err(failed)?;
-            let cells = self.decoders.iter().enumerate().map(|(index, decoder)| {
-                match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
-                    Some(raw) => decoder.cell(raw.0).map_err(|error| {
-                        let name = row.columns().get(index).map_or("", |column| column.name());
-                        let message = format!("column {name}: {error}");
-                        DbError { message, ..error }
-                    }),
-                    None => Ok(Cell::Null),
+            match next {
+                Some(cells) => self.left.push(cells?),
+                None => {
+                    self.rows = None;
+                    break;
                 }
-            });
-            self.left.push(cells.collect::<Result<_, _>>()?);
+            }
         }
         Ok(std::mem::take(&mut self.left))
     }

@@ -156,7 +156,7 @@ fn date(day: i64) -> Option<i32> {
 
 /// Microseconds since 2000; the text form rounds what is finer.
 fn micros(stamp: Stamp) -> Option<i64> {
-    if stamp.nanos % 1000 != 0 {
+    if !stamp.nanos.is_multiple_of(1000) {
         return None;
     }
     let micros = (stamp.seconds - EPOCH_DAYS * DAY_SECONDS)
@@ -170,7 +170,10 @@ fn numeric(out: &mut Vec<u8>, unscaled: i128, scale: u32) {
     let mut rest = unscaled.unsigned_abs() * 10_u128.pow((4 - scale % 4) % 4);
     // Lowest first; at most 24 decimal digits come in.
     let mut digits = [0_i16; 10];
-    let (mut count, mut weight) = (0_usize, -1_i16 - i16::try_from(scale.div_ceil(4)).unwrap_or(0));
+    let (mut count, mut weight) = (
+        0_usize,
+        -1_i16 - i16::try_from(scale.div_ceil(4)).unwrap_or(0),
+    );
     while rest > 0 {
         let digit = (rest % 10_000) as i16;
         rest /= 10_000;
@@ -215,7 +218,9 @@ mod tests {
         let cell = Cell::Decimal(Decimal::new(BigInt::from(unscaled), scale));
         let bytes = bytes(Form::Numeric, &cell);
         let words = bytes.chunks(2);
-        words.map(|two| i16::from_be_bytes([two[0], two[1]])).collect()
+        words
+            .map(|two| i16::from_be_bytes([two[0], two[1]]))
+            .collect()
     }
 
     #[test]
@@ -232,13 +237,22 @@ mod tests {
     #[test]
     fn what_would_mean_something_else_goes_as_text() {
         let text = Cell::Text("1".into());
-        for form in [Form::Int4, Form::Numeric, Form::Date, Form::Timestamp, Form::Bool] {
+        for form in [
+            Form::Int4,
+            Form::Numeric,
+            Form::Date,
+            Form::Timestamp,
+            Form::Bool,
+        ] {
             assert!(!form.takes(&text));
         }
         assert!(!Form::Int2.takes(&Cell::Int(40_000)));
         assert!(!Form::Float8.takes(&Cell::Float(0.1)));
         assert!(!Form::Float8.takes(&Cell::Int((1 << 53) + 1)));
-        let stamp = Stamp { seconds: 0, nanos: 1 };
+        let stamp = Stamp {
+            seconds: 0,
+            nanos: 1,
+        };
         assert!(!Form::Timestamp.takes(&Cell::Local(stamp)));
         assert!(!Form::Timestamp.takes(&Cell::Instant(Stamp::from_millis(0))));
         assert_eq!(bytes(Form::Text, &Cell::Int(-7)), b"-7");

@@ -158,6 +158,19 @@ impl Decoder {
         )
     }
 
+    /// The cell of a value; texts and bytes share the memory that they came in.
+    pub(super) fn cell_of(&self, bytes: &Bytes) -> Result<Cell, DbError> {
+        match self.form {
+            Form::Text => match Text::try_from(bytes.clone()) {
+                Ok(text) => Ok(Cell::Text(text)),
+                // It knows what to say.
+                Err(_) => self.cell(bytes),
+            },
+            Form::Bytes => Ok(Cell::Bytes(bytes.clone())),
+            _ => self.cell(bytes),
+        }
+    }
+
     /// The cell of a value.
     pub(super) fn cell(&self, bytes: &[u8]) -> Result<Cell, DbError> {
         if let Form::Array(element) = &self.form {

@@ -269,4 +269,3 @@ fn statement(write: &Write, quoting: Quoting) -> String {
         ),
     }
 }
-

@@ -59,7 +59,11 @@ impl Ahead {
             return;
         }
         for (partition, _, next) in span(records).unwrap_or_default() {
-            if self.careful.get(&partition).is_some_and(|until| *until <= next) {
+            if self
+                .careful
+                .get(&partition)
+                .is_some_and(|until| *until <= next)
+            {
                 self.careful.remove(&partition);
             }
         }
@@ -123,9 +127,8 @@ impl Run {
                 self.ahead.owed.remove(partition);
             }
         }
-        let plain = records.len() >= RECORDS_MIN
-            && self.ahead.careful.is_empty()
-            && self.is_undisturbed();
+        let plain =
+            records.len() >= RECORDS_MIN && self.ahead.careful.is_empty() && self.is_undisturbed();
         if !plain {
             return self.settled(records).await;
         }
@@ -198,7 +201,11 @@ impl Run {
             Some((_, _, Err(error))) => shown(&error),
             _ => "the task that writes has ended".to_owned(),
         };
-        warn!(error, batches = unknown.len(), "batches were not written: they come again and are written one by one");
+        warn!(
+            error,
+            batches = unknown.len(),
+            "batches were not written: they come again and are written one by one"
+        );
         // The rest is up to the batch in hand: on a new connection, from what the target says.
         self.link = None;
         self.doubt();

@@ -171,9 +171,18 @@ async fn run(
             parcel.append(next);
             count += 1;
         }
-        let Parcel { mut buffers, positions } = parcel;
-        let outcome =
-            commit_buffers(&mut *session, begin, &mut buffers, &positions, offsets.as_ref()).await;
+        let Parcel {
+            mut buffers,
+            positions,
+        } = parcel;
+        let outcome = commit_buffers(
+            &mut *session,
+            begin,
+            &mut buffers,
+            &positions,
+            offsets.as_ref(),
+        )
+        .await;
         if outcome.is_err() {
             return (session, outcome);
         }

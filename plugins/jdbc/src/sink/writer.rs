@@ -476,7 +476,11 @@ pub(crate) async fn commit_buffers(
     }
     .await;
     match written {
-        Ok(()) => session.execute("COMMIT").await.map(|_| ()).map_err(WriteError::from),
+        Ok(()) => session
+            .execute("COMMIT")
+            .await
+            .map(|_| ())
+            .map_err(WriteError::from),
         Err(error) => {
             // The first error is the one that counts; a lost connection rolls back by itself.
             let _second = session.execute("ROLLBACK").await;

@@ -4,6 +4,7 @@ mod connector;
 mod mapping;
 mod offset;
 mod query;
+mod reading;
 mod settings;
 mod task;
 

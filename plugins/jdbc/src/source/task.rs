@@ -5,20 +5,18 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use milena_api::{ConnectError, SourceTask, SourceTaskContext};
 use milena_config::Props;
-use milena_data::{
-    Record, Schema, SchemaAndValue, SchemaBuilder, SourceMap, SourceRecord, Struct, Text, Value,
-};
+use milena_data::{Record, SchemaAndValue, SchemaBuilder, SourceMap, SourceRecord, Text};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
-    mapping::{FieldMapping, integer, moment, value},
     offset::{Offset, old_partition, partition, query_partition},
     query::{Bounds, Criteria, Statements, Subject},
+    reading::Reading,
     settings::{Initial, Settings, TABLES},
 };
 use crate::{
-    cell::{Cell, Column, SqlType, Stamp},
+    cell::{Column, SqlType, Stamp},
     connect::connect,
     dialect::{DbError, DbErrorKind, Session},
     plugins::Vendor,
@@ -53,18 +51,6 @@ struct TableRun {
     /// When its last query was begun.
     begun: Instant,
     reading: Option<Reading>,
-}
-
-/// A query under way.
-struct Reading {
-    schema: Schema,
-    fields: Vec<FieldMapping>,
-    /// Places of the columns that the offset is made of.
-    incrementing: Option<usize>,
-    timestamps: Vec<usize>,
-    /// Rows fetched and not yet given.
-    rows: VecDeque<Vec<Cell>>,
-    ended: bool,
 }
 
 impl JdbcSourceTask {
@@ -343,10 +329,13 @@ impl Run {
             tokio::time::sleep(WAIT_MAX).await;
             return Ok(None);
         }
-        if self
-            .session
-            .as_ref()
-            .is_none_or(|session| session.is_closed())
+        let front = self.tables.front().and_then(|table| table.reading.as_ref());
+        let read_apart = front.is_some_and(|reading| reading.reader.is_some());
+        if !read_apart
+            && self
+                .session
+                .as_ref()
+                .is_none_or(|session| session.is_closed())
         {
             self.session = None;
             for table in &mut self.tables {
@@ -447,18 +436,11 @@ impl Run {
             *session = Some(open);
             table.reading = Some(begun?);
         }
-        let Some(open) = session else {
-            return Ok(None);
-        };
         let Some(reading) = &mut table.reading else {
             return Ok(None);
         };
         // One row more than a batch: whether a timestamp may be committed depends on the next row's.
-        while reading.rows.len() <= settings.batch && !reading.ended {
-            let rows = open.fetch(settings.batch + 1 - reading.rows.len()).await?;
-            reading.ended = rows.is_empty();
-            reading.rows.extend(rows);
-        }
+        reading.fill(session, settings.batch).await?;
         if reading.rows.is_empty() {
             return Ok(Some(Step::Ended));
         }
@@ -601,76 +583,6 @@ async fn begin(
         fields,
         rows: VecDeque::new(),
         ended: false,
+        reader: None,
     })
-}
-
-impl Reading {
-    /// The offset after a row. With timestamps alone, rows of one timestamp count only all together: a
-    /// restart among them must read them again.
-    fn offset(
-        &self,
-        settings: &Settings,
-        criteria: &Criteria,
-        before: Offset,
-        row: &[Cell],
-        next: Option<&Vec<Cell>>,
-    ) -> Result<Offset, ConnectError> {
-        let mut offset = before;
-        if let Some(place) = self.incrementing {
-            let cell = row.get(place).unwrap_or(&Cell::Null);
-            let id = integer(cell, i64::MIN, i64::MAX).ok_or_else(|| {
-                ConnectError::data(format!(
-                    "the incrementing column {} holds {}, which is no whole number of 64 bits",
-                    criteria.incrementing.as_deref().unwrap_or_default(),
-                    cell.kind()
-                ))
-            })?;
-            offset.incrementing = Some(id);
-        }
-        if self.timestamps.is_empty() {
-            return Ok(offset);
-        }
-        let stamp = |row: &[Cell]| {
-            let cells = self.timestamps.iter().filter_map(|place| row.get(*place));
-            cells
-                .into_iter()
-                .find(|cell| **cell != Cell::Null)
-                .and_then(|cell| moment(cell, &settings.common.zone))
-        };
-        let own = stamp(row).ok_or_else(|| {
-            ConnectError::data(format!(
-                "the timestamp columns {} hold no timestamp",
-                criteria.timestamps.join(", ")
-            ))
-        })?;
-        let last_of_its_time = next.is_none_or(|next| stamp(next) > Some(own));
-        if self.incrementing.is_some() || last_of_its_time {
-            offset.timestamp = Some(own);
-        }
-        Ok(offset)
-    }
-
-    fn value(&self, settings: &Settings, mut row: Vec<Cell>) -> Result<Value, ConnectError> {
-        let mut slots = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
-            let cell = row
-                .get_mut(field.index)
-                .map(|cell| std::mem::replace(cell, Cell::Null));
-            let value = value(
-                &field.read,
-                cell.unwrap_or(Cell::Null),
-                &settings.common.zone,
-            )
-            .map_err(|error| ConnectError::data(format!("column {}: {error}", field.name)))?;
-            if value.is_null() && !field.schema.is_optional() {
-                return Err(ConnectError::data(format!(
-                    "Invalid value: null used for required field: \"{}\", schema type: {}",
-                    field.name,
-                    field.schema.kind().name()
-                )));
-            }
-            slots.push(value);
-        }
-        Ok(Struct::from_slots(self.schema.clone(), slots).into())
-    }
 }

@@ -18,7 +18,11 @@ fn orders(count: i64, bad: &[i64]) -> Vec<SinkRecord> {
         .build()
         .unwrap();
     let one = |id: i64| {
-        let item = if bad.contains(&id) { "far too long" } else { "good" };
+        let item = if bad.contains(&id) {
+            "far too long"
+        } else {
+            "good"
+        };
         let values = vec![Value::Int64(id), Value::from(item)];
         record(TOPIC, id, SchemaAndValue::default(), row(&schema, values))
     };
@@ -67,7 +71,10 @@ async fn start(
     more: &[(&str, &str)],
 ) -> Box<dyn SinkTask> {
     server.sql(&format!("create table {table}(id bigint, item varchar(8))"));
-    let url = format!("jdbc:postgresql://127.0.0.1:{}/postgres?user=postgres", server.port);
+    let url = format!(
+        "jdbc:postgresql://127.0.0.1:{}/postgres?user=postgres",
+        server.port
+    );
     let mut config = props(&[
         ("connection.url", url.as_str()),
         ("table.name.format", table),
@@ -75,7 +82,9 @@ async fn start(
         ("pk.mode", "none"),
     ]);
     config.extend(props(more));
-    let mut task = sink(Vendor::Confluent, &config, heard, tolerant).await.unwrap();
+    let mut task = sink(Vendor::Confluent, &config, heard, tolerant)
+        .await
+        .unwrap();
     task.open(&[partition(TOPIC)]).await.unwrap();
     task
 }
@@ -134,12 +143,20 @@ async fn batches_ahead_of_the_database() {
     // A task of a newer generation takes over: this one writes nothing more.
     let newer = Heard::in_generation(3);
     let config = props(&[
-        ("connection.url", &*format!("jdbc:postgresql://127.0.0.1:{}/postgres?user=postgres", server.port)),
+        (
+            "connection.url",
+            &*format!(
+                "jdbc:postgresql://127.0.0.1:{}/postgres?user=postgres",
+                server.port
+            ),
+        ),
         ("table.name.format", "killed"),
         ("pk.mode", "none"),
         ("milena.sink.exactly.once", "true"),
     ]);
-    let mut other = sink(Vendor::Confluent, &config, &newer, false).await.unwrap();
+    let mut other = sink(Vendor::Confluent, &config, &newer, false)
+        .await
+        .unwrap();
     other.open(&[partition(TOPIC)]).await.unwrap();
     assert_eq!(newer.rewound(TOPIC), Some(20_000));
     let log = orders(22_000, &[]);
