@@ -185,9 +185,9 @@ impl Bench {
     ) -> Result<f64> {
         let (mut all, mut streaming, mut used) = (Vec::new(), Vec::new(), Cpu::default());
         for run in 0..RUNS {
-            let before = self.cpu(worker.pid())?;
+            let before = self.cpu(worker.pid()?)?;
             let filled = work(run)?;
-            used = self.cpu(worker.pid())? - before;
+            used = self.cpu(worker.pid()?)? - before;
             all.push(self.rows as f64 / filled.all);
             streaming.push(filled.streaming);
         }
