@@ -70,8 +70,8 @@ pub(crate) fn measure(bench: &Bench, from: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets the broker's machine compile what it runs, as one that is in use has: its first millions of records take several
-/// times the processor time of the later ones.
+/// Lets the broker's Java machine compile what it runs, as that of a broker in use has: in a run of two minutes on a fresh
+/// one its compiler took ten seconds of processor time.
 pub(crate) fn warm(bench: &Bench) -> Result<()> {
     let sample = vec![Bytes::from(vec![b'x'; 200]); SAMPLE];
     let runtime = tokio::runtime::Runtime::new()?;
