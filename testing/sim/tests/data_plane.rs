@@ -9,7 +9,8 @@
 )]
 
 use milena_sim::data::{
-    Careless, DataOptions, DataReport, SourceScenario as Scenario, run_sink, run_source,
+    Careless, DataOptions, DataReport, SinkTrouble, SourceScenario as Scenario, run_sink,
+    run_sink_through, run_source,
 };
 
 const SEEDS: u64 = 40;
@@ -142,6 +143,29 @@ fn sinks_lose_nothing_and_commit_only_what_is_written() {
     bites("SinkNeverAhead", |seed| {
         run_sink(options(seed, Careless::ConfirmsEarly))
     });
+}
+
+fn through(trouble: SinkTrouble) -> DataReport {
+    let report = run_sink_through(trouble, 1);
+    if let Some((name, at, text)) = report.violation {
+        panic!("{trouble:?}: {name} at {at} ms: {text}");
+    }
+    report
+}
+
+/// No round, no loss, no second batch held; afterwards everything is written and committed.
+#[test]
+fn a_sink_that_refuses_for_an_hour_keeps_its_place_and_loses_nothing() {
+    let report = through(SinkTrouble::PutRefused(60));
+    // Three tasks ask ten times a second.
+    assert!(report.sometimes["batches refused"] > 100_000);
+}
+
+/// Everything is closed while no session is certain; afterwards everything is written and committed.
+#[test]
+fn a_broker_that_is_away_for_five_minutes_costs_no_record() {
+    let report = through(SinkTrouble::BrokerAway(5));
+    assert!(report.sometimes["sink partitions lost"] > 0);
 }
 
 #[test]

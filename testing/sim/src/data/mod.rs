@@ -12,7 +12,7 @@ pub mod txn;
 
 use std::collections::BTreeMap;
 
-pub use sink::run_sink;
+pub use sink::{SinkTrouble, run_sink, run_sink_through};
 pub use source::{Scenario as SourceScenario, run_source};
 
 /// A mistake that a task makes on purpose, so that a check that never fails is seen to be able to.

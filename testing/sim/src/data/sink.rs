@@ -2,6 +2,9 @@
 //! was told to keep. Members are killed, frozen, added; answers are lost.
 
 mod network;
+mod trouble;
+
+pub use trouble::{SinkTrouble, run_sink_through};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +24,7 @@ use milena_core::{
     task::{SinkOffsets, SinkPartition},
 };
 
-use self::network::counted;
+use self::{network::counted, trouble::Under};
 use super::{Careless, DataOptions, DataReport, queue::Queue};
 use crate::{
     coordinator::{Coordinator, ReplyTo},
@@ -67,6 +70,10 @@ enum Event {
     Fault,
     Heal,
     End,
+    /// The one trouble of a history without other faults begins or is over.
+    Trouble {
+        begins: bool,
+    },
 }
 
 /// A task: its process number is its index in the list of all that ever were.
@@ -81,6 +88,8 @@ struct Task {
     waiting: BTreeSet<Token>,
     /// Taken by `put`, not yet written to the target.
     buffer: Book,
+    /// Read, and refused by `put`: the batch that is given again.
+    refused: Book,
     opening: BTreeMap<RequestId, BTreeSet<TopicPartition>>,
     committing: BTreeMap<RequestId, Book>,
     requests: u64,
@@ -103,6 +112,8 @@ struct World {
     committed: Book,
     healed: bool,
     ended: bool,
+    /// `None`: faults come at random.
+    under: Option<Under>,
 }
 
 fn topic() -> Arc<str> {
@@ -114,47 +125,58 @@ fn topic() -> Arc<str> {
 pub fn run_sink(options: DataOptions) -> DataReport {
     let mut rng = Rng::new(options.seed ^ 0x73_69_6e_6b);
     let slots = usize::try_from(rng.between(1, 4)).unwrap_or(2);
-    let zero: Book = (0..PARTITIONS).map(|p| ((topic(), p), 0)).collect();
-    let mut world = World {
-        queue: Queue::new(),
-        rng,
-        careless: options.careless,
-        report: DataReport::default(),
-        coordinator: Coordinator::new(0),
-        coordinates_at: 0,
-        tasks: Vec::new(),
-        slots,
-        ends: zero.clone(),
-        written: zero.clone(),
-        committed: zero,
-        healed: false,
-        ended: false,
-    };
-    for slot in 0..slots {
-        world.queue.after(slot as u64 * 50, Event::Start { slot });
-    }
+    let mut world = World::new(rng, slots, options.careless);
     world.queue.after(5_000, Event::Fault);
-    let end = options.minutes * 60_000;
-    world.queue.after(end, Event::Heal);
-    world.queue.after(end + SETTLES_WITHIN, Event::End);
-    while !world.ended && world.report.violation.is_none() {
-        let Some(event) = world.queue.pop() else {
-            break;
-        };
-        world.report.steps += 1;
-        world.happens(event);
-    }
-    let rounds = world.coordinator.rounds;
-    world.report.sometimes.insert("rounds of sinks", rounds);
-    world
-        .report
-        .sometimes
-        .insert("sessions of sinks expired", world.coordinator.expired);
-    world.report.mix(world.queue.now);
-    world.report
+    world.run(options.minutes * 60_000)
 }
 
 impl World {
+    fn new(rng: Rng, slots: usize, careless: Careless) -> Self {
+        let zero: Book = (0..PARTITIONS).map(|p| ((topic(), p), 0)).collect();
+        let mut world = Self {
+            queue: Queue::new(),
+            rng,
+            careless,
+            report: DataReport::default(),
+            coordinator: Coordinator::new(0),
+            coordinates_at: 0,
+            tasks: Vec::new(),
+            slots,
+            ends: zero.clone(),
+            written: zero.clone(),
+            committed: zero,
+            healed: false,
+            ended: false,
+            under: None,
+        };
+        for slot in 0..slots {
+            world.queue.after(slot as u64 * 50, Event::Start { slot });
+        }
+        world
+    }
+
+    /// Until this moment there are faults; then all must come to its end.
+    fn run(mut self, end: u64) -> DataReport {
+        let world = &mut self;
+        world.queue.after(end, Event::Heal);
+        world.queue.after(end + SETTLES_WITHIN, Event::End);
+        while !world.ended && world.report.violation.is_none() {
+            let Some(event) = world.queue.pop() else {
+                break;
+            };
+            world.report.steps += 1;
+            world.happens(event);
+        }
+        let rounds = world.coordinator.rounds;
+        world.report.sometimes.insert("rounds of sinks", rounds);
+        world
+            .report
+            .sometimes
+            .insert("sessions of sinks expired", world.coordinator.expired);
+        world.report.mix(world.queue.now);
+        self.report
+    }
+
     fn happens(&mut self, event: Event) {
         match event {
             Event::Tick { of } => self.tick(of),
@@ -171,6 +193,7 @@ impl World {
             Event::Fetch { of, asked } => self.fetch(of, asked),
             Event::Start { slot } => self.start(slot),
             Event::Fault => self.fault(),
+            Event::Trouble { begins } => self.trouble(begins),
             Event::Heal => {
                 self.healed = true;
                 for end in self.ends.values_mut() {
@@ -216,6 +239,7 @@ impl World {
             tick_at: 0,
             waiting: BTreeSet::new(),
             buffer: Book::new(),
+            refused: Book::new(),
             opening: BTreeMap::new(),
             committing: BTreeMap::new(),
             requests: 0,
@@ -404,6 +428,7 @@ impl World {
             let partition = (Arc::clone(&partition.topic), partition.partition);
             task.book.remove(&partition);
             task.buffer.remove(&partition);
+            task.refused.remove(&partition);
         }
     }
 
@@ -470,6 +495,7 @@ impl World {
                 *end += i64::try_from(self.rng.between(0, 1)).unwrap_or(0);
             }
         }
+        let refuses = self.refuses();
         let Some(task) = self.tasks.get_mut(of) else {
             return;
         };
@@ -477,9 +503,18 @@ impl World {
         if fenced.is_none_or(|at| at <= Now::from_millis(self.queue.now)) {
             return;
         }
-        for (partition, position) in task.book.current() {
-            let end = self.ends.get(&partition).copied().unwrap_or(0);
-            let next = (position + 7).min(end);
+        if task.refused.is_empty() {
+            for (partition, position) in task.book.current() {
+                let end = self.ends.get(&partition).copied().unwrap_or(0);
+                task.refused.insert(partition, (position + 7).min(end));
+            }
+        }
+        if refuses {
+            // Nothing more is read: the same batch comes again.
+            self.report.seen("batches refused");
+            return;
+        }
+        for (partition, next) in std::mem::take(&mut task.refused) {
             task.book.delivered(&partition, next);
             task.buffer.insert(partition, next);
         }

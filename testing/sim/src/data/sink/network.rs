@@ -42,7 +42,7 @@ impl World {
                 },
             );
         }
-        if !self.healed && self.rng.permille(20) {
+        if self.loses(20) {
             self.report.seen("requests of sinks lost");
             return;
         }
@@ -160,7 +160,7 @@ impl World {
 
     pub(super) fn answer(&mut self, replies: Vec<(ReplyTo, Input)>) {
         for (to, input) in replies {
-            if !self.healed && self.rng.permille(15) {
+            if self.loses(15) {
                 self.report.seen("answers to sinks lost");
                 continue;
             }
