@@ -10,13 +10,14 @@ use crate::{
         AckSink, Admin, ClientMetric, ClientProps, Fetcher, GroupChannel, KafkaClients, KafkaError,
         Producer,
     },
-    wire::{Cluster, WireAdmin, WireGroup},
+    wire::{Cluster, Of, Traffics, WireAdmin, WireGroup},
 };
 
 /// Makes clients of Kafka clusters.
 #[derive(Default)]
 pub struct MilenaClients {
     measured: Arc<Measured>,
+    traffics: Traffics,
     producers: KnownToWork,
 }
 
@@ -49,12 +50,23 @@ impl KafkaClients for MilenaClients {
         Ok(Arc::new(WireGroup::new(cluster, group)))
     }
 
+    async fn worker_group(
+        &self,
+        props: &ClientProps,
+        group: &str,
+    ) -> Result<Arc<dyn GroupChannel>, KafkaError> {
+        let cluster = Cluster::new(props)?.counted(&self.traffics, Of::Worker);
+        Ok(Arc::new(WireGroup::new(Arc::new(cluster), group)))
+    }
+
     async fn admin(&self, props: &ClientProps) -> Result<Arc<dyn Admin>, KafkaError> {
-        let cluster = Arc::new(Cluster::new(props)?);
+        let cluster = Arc::new(Cluster::new(props)?.counted(&self.traffics, Of::Admin));
         Ok(Arc::new(WireAdmin::new(cluster)))
     }
 
     fn metrics(&self) -> Vec<ClientMetric> {
-        self.measured.read()
+        let mut all = self.measured.read();
+        all.extend(self.traffics.read());
+        all
     }
 }

@@ -27,6 +27,14 @@ pub trait KafkaClients: Send + Sync {
         props: &ClientProps,
         group: &str,
     ) -> Result<Arc<dyn GroupChannel>, KafkaError>;
+    /// The same for the group of the workers, whose traffic is shown as the worker's own (`connect-metrics`).
+    async fn worker_group(
+        &self,
+        props: &ClientProps,
+        group: &str,
+    ) -> Result<Arc<dyn GroupChannel>, KafkaError> {
+        self.group(props, group).await
+    }
     /// An admin client.
     async fn admin(&self, props: &ClientProps) -> Result<Arc<dyn Admin>, KafkaError>;
     /// What the producers and fetchers that are alive measure of themselves, in the order of names.

@@ -12,7 +12,7 @@ pub enum ClientReading {
 /// One attribute of one client, as of now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientMetric {
-    /// The domain of its MBean: `kafka.producer` or `kafka.consumer`.
+    /// The domain of its MBean: `kafka.producer`, `kafka.consumer`, `kafka.admin.client` or `kafka.connect`.
     pub domain: &'static str,
     /// Its group, for example `producer-topic-metrics`.
     pub group: String,

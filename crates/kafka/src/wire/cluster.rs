@@ -20,6 +20,7 @@ use super::{
     codes,
     connection::Connection,
     settings::{Address, WireSettings},
+    traffic::{Of, Traffics},
 };
 use crate::ports::{ClientProps, KafkaError, KafkaErrorKind};
 
@@ -79,6 +80,12 @@ impl Cluster {
             settings: WireSettings::from_props(props)?,
             state: Mutex::default(),
         })
+    }
+
+    /// The same, with its traffic counted.
+    pub(crate) fn counted(mut self, all: &Traffics, of: Of) -> Self {
+        self.settings.traffic = Some(all.of(of, &self.settings.client_id));
+        self
     }
 
     /// The client's settings.
@@ -320,7 +327,12 @@ impl Cluster {
         lane: Lane,
         address: &Address,
     ) -> Result<Arc<Connection>, KafkaError> {
-        let connection = Arc::new(Connection::open(&self.settings, address).await?);
+        let node = match peer {
+            // As Java numbers them.
+            Peer::Bootstrap(at) => i32::try_from(at).map_or(i32::MIN, |at| -1 - at),
+            Peer::Broker(id) => id,
+        };
+        let connection = Arc::new(Connection::open(&self.settings, address, node).await?);
         // Two callers may have connected at the same time: the later one is kept, the other serves its caller.
         self.lock()
             .connections

@@ -32,6 +32,7 @@ use super::{
     codes::{self, TIMEOUT_CLASS},
     sasl,
     settings::{Address, WireSettings},
+    traffic::Line,
 };
 use crate::ports::{KafkaError, KafkaErrorKind};
 
@@ -58,6 +59,7 @@ pub(crate) struct Connection {
     correlation: AtomicI32,
     versions: HashMap<i16, (i16, i16)>,
     expires: Option<Instant>,
+    line: Option<Line>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -72,10 +74,18 @@ impl Connection {
     pub(crate) async fn open(
         settings: &WireSettings,
         address: &Address,
+        node: i32,
     ) -> Result<Self, KafkaError> {
-        match tokio::time::timeout(settings.connect_timeout, Self::set_up(settings, address)).await
-        {
-            Ok(done) => done,
+        let done = Self::set_up(settings, address, node);
+        match tokio::time::timeout(settings.connect_timeout, done).await {
+            Ok(done) => {
+                if let (Err(error), Some(traffic)) = (&done, &settings.traffic)
+                    && error.kind == KafkaErrorKind::Unauthorized
+                {
+                    traffic.refused();
+                }
+                done
+            }
             Err(_) => Err(retriable(format!(
                 "connection to {address} was not set up within {:?}",
                 settings.connect_timeout
@@ -84,7 +94,11 @@ impl Connection {
         }
     }
 
-    async fn set_up(settings: &WireSettings, address: &Address) -> Result<Self, KafkaError> {
+    async fn set_up(
+        settings: &WireSettings,
+        address: &Address,
+        node: i32,
+    ) -> Result<Self, KafkaError> {
         let host = (address.host.as_str(), address.port);
         let failed =
             |error: std::io::Error| retriable(format!("connection to {address} failed: {error}"));
@@ -111,6 +125,9 @@ impl Connection {
             let lifetime = sasl::log_in(&connection, login, settings.request_timeout).await?;
             connection.expires = lifetime.map(|l| Instant::now() + l.mul_f64(LIFETIME_USED));
         }
+        let logged_in = settings.security.sasl.is_some() || settings.tls.is_some();
+        let line = |traffic| Line::open(traffic, node, logged_in);
+        connection.line = settings.traffic.as_ref().map(line);
         Ok(connection)
     }
 
@@ -133,6 +150,7 @@ impl Connection {
             correlation: AtomicI32::new(0),
             versions: HashMap::new(),
             expires: None,
+            line: None,
             tasks,
         }
     }
@@ -197,11 +215,20 @@ impl Connection {
             Some(pending) => drop(pending.insert(correlation, reply)),
             None => return Err(closed()),
         }
+        let (begun, length) = (Instant::now(), frame.len());
         if self.outgoing.send(frame).await.is_err() {
             return Err(closed());
         }
+        if let Some(line) = &self.line {
+            line.sent(length);
+        }
         match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(bytes)) => self.decode::<R>(bytes, version),
+            Ok(Ok(bytes)) => {
+                if let Some(line) = &self.line {
+                    line.received(bytes.len(), begun.elapsed());
+                }
+                self.decode::<R>(bytes, version)
+            }
             Ok(Err(_)) => Err(KafkaError::new(
                 KafkaErrorKind::Unknown,
                 format!("connection to {} was lost before the answer", self.address),

@@ -15,7 +15,9 @@ mod retry;
 mod sasl;
 mod scram;
 mod settings;
+mod traffic;
 
 pub(crate) use admin::WireAdmin;
 pub(crate) use cluster::Cluster;
 pub(crate) use group::WireGroup;
+pub(crate) use traffic::{Of, Traffics};

@@ -1,7 +1,8 @@
 //! The settings of the wire client, under Java's property names and with Java's defaults.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use super::traffic::Traffic;
 use crate::{
     ports::{ClientProps, KafkaError, KafkaErrorKind},
     security::{Security, unusable_tls},
@@ -44,6 +45,8 @@ pub(crate) struct WireSettings {
     pub(crate) backoff_max: Duration,
     /// `metadata.max.age.ms`.
     pub(crate) metadata_age: Duration,
+    /// Where the client's traffic is counted.
+    pub(crate) traffic: Option<Arc<Traffic>>,
     /// The login.
     pub(crate) security: Security,
     /// The TLS client, made once: it remembers sessions.
@@ -59,9 +62,7 @@ impl WireSettings {
             Some(tls) => {
                 let client =
                     milena_tls::client_config(tls).map_err(|error| unusable_tls(&error))?;
-                Some(tokio_rustls::TlsConnector::from(std::sync::Arc::new(
-                    client,
-                )))
+                Some(tokio_rustls::TlsConnector::from(Arc::new(client)))
             }
         };
         let millis = |name, default| millis(props, name, default);
@@ -74,6 +75,7 @@ impl WireSettings {
             backoff: millis("retry.backoff.ms", 100)?,
             backoff_max: millis("retry.backoff.max.ms", 1_000)?,
             metadata_age: millis("metadata.max.age.ms", 300_000)?,
+            traffic: None,
             security,
             tls,
         })

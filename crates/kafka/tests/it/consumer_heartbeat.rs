@@ -13,6 +13,7 @@ const UNKNOWN_MEMBER_ID: i16 = 25;
 const GROUP_ID_NOT_FOUND: i16 = 69;
 const UNSUPPORTED_VERSION: i16 = 35;
 const FENCED_MEMBER_EPOCH: i16 = 110;
+const UNRELEASED_INSTANCE_ID: i16 = 111;
 const UNSUPPORTED_ASSIGNOR: i16 = 112;
 const STALE_MEMBER_EPOCH: i16 = 113;
 
@@ -133,6 +134,27 @@ async fn a_member_joins_is_assigned_commits_in_its_epoch_and_leaves() {
     let rejoined = group.consumer_heartbeat(beat(0)).await.unwrap();
     assert_eq!(rejoined.error, 0);
     group.consumer_heartbeat(beat(-1)).await.unwrap();
+
+    // A static member joins anew, too; another one may not take its name before it has left.
+    let named = |member: &str, epoch| ConsumerHeartbeat {
+        member_id: member.to_owned(),
+        instance_id: Some("named".to_owned()),
+        ..beat(epoch)
+    };
+    for (member, epoch, error) in [
+        ("one", 0, 0),
+        ("one", 0, 0),
+        ("two", 0, UNRELEASED_INSTANCE_ID),
+        ("one", -2, 0),
+        ("two", 0, 0),
+        ("two", -1, 0),
+    ] {
+        let answer = group
+            .consumer_heartbeat(named(member, epoch))
+            .await
+            .unwrap();
+        assert_eq!(answer.error, error, "{member} {epoch}: {:?}", answer.said);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

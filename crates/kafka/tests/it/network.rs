@@ -2,12 +2,14 @@
 
 use milena_kafka::{
     clients,
-    ports::{ClientProps, KafkaErrorKind},
+    ports::{ClientProps, ClientReading, KafkaErrorKind},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
+
+use crate::support::World;
 
 fn props(bootstrap: &str) -> ClientProps {
     [
@@ -82,4 +84,37 @@ async fn settings_that_cannot_be_honoured_are_refused_by_name() {
         .map(|_| ())
         .unwrap_err();
     assert!(error.message.contains("SCRAM-SHA-256"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_clients_count_what_they_send() {
+    let world = World::embedded().await;
+    let clients = clients();
+    let admin = clients
+        .admin(&world.props(&[("client.id", "counted")]))
+        .await;
+    let admin = admin.unwrap();
+    admin.cluster_id().await.unwrap();
+    let value = |name: &str| {
+        let metrics = clients.metrics();
+        let found = metrics.iter().find(|metric| {
+            metric.domain == "kafka.admin.client"
+                && metric.group == "admin-client-metrics"
+                && metric.name == name
+                && metric.tags == [("client-id".to_owned(), "counted".to_owned())]
+        });
+        match &found.unwrap().reading {
+            ClientReading::Number(value) => *value,
+            ClientReading::Text(text) => panic!("{text}"),
+        }
+    };
+    assert_eq!(value("connection-count"), 1.0);
+    assert!(value("response-total") >= 1.0);
+    assert!(value("incoming-byte-total") > 20.0);
+    drop(admin);
+    let left = clients.metrics();
+    assert!(
+        left.iter()
+            .all(|metric| metric.domain != "kafka.admin.client")
+    );
 }

@@ -332,7 +332,7 @@ impl Opening {
         };
         let props = client_props::base(&self.deps.props, &client_id);
         let clients = &self.deps.clients;
-        let channel = clients.group(&props, &self.settings.group_id).await;
+        let channel = clients.worker_group(&props, &self.settings.group_id).await;
         let (inputs, mut answers) = mpsc::channel(NETWORK);
         let hosts = Arc::clone(&self.hosts);
         tokio::spawn(async move {

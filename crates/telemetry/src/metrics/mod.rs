@@ -37,7 +37,7 @@ pub struct Bean {
 /// One attribute of a Kafka client that the worker uses, as of now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientAttribute {
-    /// `kafka.producer` or `kafka.consumer`.
+    /// `kafka.producer`, `kafka.consumer`, `kafka.admin.client` or `kafka.connect`.
     pub domain: &'static str,
     /// For example `producer-topic-metrics`.
     pub group: String,
