@@ -135,7 +135,7 @@ async fn a_member_joins_is_assigned_commits_in_its_epoch_and_leaves() {
     assert_eq!(rejoined.error, 0);
     group.consumer_heartbeat(beat(-1)).await.unwrap();
 
-    // A static member joins anew, too; another one may not take its name before it has left.
+    // Nobody takes a static member's place before it has left, not even itself.
     let named = |member: &str, epoch| ConsumerHeartbeat {
         member_id: member.to_owned(),
         instance_id: Some("named".to_owned()),
@@ -143,7 +143,7 @@ async fn a_member_joins_is_assigned_commits_in_its_epoch_and_leaves() {
     };
     for (member, epoch, error) in [
         ("one", 0, 0),
-        ("one", 0, 0),
+        ("one", 0, UNRELEASED_INSTANCE_ID),
         ("two", 0, UNRELEASED_INSTANCE_ID),
         ("one", -2, 0),
         ("two", 0, 0),

@@ -168,7 +168,10 @@ impl BrokerAssigned {
                 self.dropped(now, false, out);
             }
             // It knows us in another epoch. Where even joining anew is fenced, we have to leave first.
-            ErrorCode::FENCED_MEMBER_EPOCH => self.dropped(now, self.epoch == 0, out),
+            ErrorCode::FENCED_MEMBER_EPOCH => {
+                let first = self.epoch == 0 || self.settings.instance.is_some();
+                self.dropped(now, first, out);
+            }
             ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::REQUEST_TIMED_OUT => {
                 self.heartbeat_due = now + self.pause();
             }
@@ -192,7 +195,9 @@ impl BrokerAssigned {
             self.forget(out);
             return;
         }
-        let then = AfterStop::Rejoin { goodbye: false };
+        // The place of a static member is not given to anybody, ourselves included, before we have left it.
+        let goodbye = self.settings.instance.is_some();
+        let then = AfterStop::Rejoin { goodbye };
         self.stop_then(then, LossReason::SessionLapsed, out);
     }
 

@@ -480,6 +480,27 @@ fn a_member_that_is_not_confirmed_stops_by_itself() {
 }
 
 #[test]
+fn a_static_member_leaves_its_place_before_it_takes_it_again() {
+    let mut world = World::settled(Some("i"));
+    world.now = world.member.fence_at().unwrap();
+    world.tell(TaskInput::Tick);
+    let TaskEvent::Lost {
+        token: Some(token), ..
+    } = world.event()
+    else {
+        panic!();
+    };
+    world.requests.clear();
+    world.tell(TaskInput::Stopped { token });
+    world.find();
+    let (token, goodbye) = world.heartbeat();
+    assert_eq!(goodbye.epoch, -2);
+    world.beaten(token, -2, None);
+    world.after(Duration::from_millis(100));
+    assert_eq!(world.heartbeat().1.epoch, 0);
+}
+
+#[test]
 fn who_gives_back_too_late_is_fenced_although_it_beats() {
     let mut world = World::settled(None);
     world.hears(1, Some(&[]));
