@@ -492,7 +492,11 @@ impl World {
         self.tell(of, TaskInput::Polled);
         if !self.healed {
             for end in self.ends.values_mut() {
-                *end += i64::try_from(self.rng.between(0, 1)).unwrap_or(0);
+                *end += match self.under {
+                    // What an hour leaves behind must be read within minutes.
+                    Some(_) => i64::from(self.rng.permille(100)),
+                    None => i64::try_from(self.rng.between(0, 1)).unwrap_or(0),
+                };
             }
         }
         let refuses = self.refuses();
