@@ -251,7 +251,19 @@ fn nothing_is_lost_under_random_faults() {
         fleets.iter().all(|fleet| fleet.failed().is_empty())
     });
     let before = ends(&fleets);
-    until("all go on", || moved(&fleets, &before));
+    let healed = Instant::now();
+    let mut told = false;
+    until("all go on", || {
+        let go_on = moved(&fleets, &before);
+        if !go_on && !told && healed.elapsed() > Duration::from_secs(30) {
+            told = true;
+            note(&format!("{before:?} became {:?}", ends(&fleets)));
+            for fleet in &fleets {
+                note(&format!("{:?}", fleet.call("GET", "?expand=status")));
+            }
+        }
+        go_on
+    });
     let counts = counted(&fleets, &happened);
     let line = format!(
         "chaos: seed {seed}, {lasts:?}, {happened:?}\n{}",
