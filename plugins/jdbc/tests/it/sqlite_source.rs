@@ -42,8 +42,13 @@ async fn bulk_reads_all_rows_each_time() {
     assert_eq!(&*records[0].record.topic, "t-orders");
     assert!(records[0].source_offset.is_none());
     assert_eq!(
-        records[0].source_partition.as_ref().unwrap()["table"],
-        Value::from("orders")
+        records[0]
+            .source_partition
+            .as_ref()
+            .unwrap()
+            .get("table")
+            .unwrap(),
+        &Value::from("orders")
     );
     let schema = records[0].record.value.schema.as_ref().unwrap();
     assert_eq!(schema.name(), Some("orders"));
