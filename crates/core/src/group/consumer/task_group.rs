@@ -152,6 +152,28 @@ pub enum TaskEvent {
     },
 }
 
+impl TaskEvent {
+    /// All partitions go, for this reason: given up by a member that leaves, else lost.
+    pub(super) fn stopping(
+        token: Token,
+        reason: LossReason,
+        partitions: BTreeSet<TopicPartition>,
+    ) -> Self {
+        match reason {
+            LossReason::Leaving => Self::Revoked {
+                token,
+                partitions,
+                leaving: true,
+            },
+            _ => Self::Lost {
+                token: Some(token),
+                reason: Some(reason),
+                partitions,
+            },
+        }
+    }
+}
+
 enum AfterRevoke {
     Prepare {
         token: Token,
@@ -593,17 +615,6 @@ impl TaskGroup {
         self.waiting = None;
         self.leading = None;
         let partitions = std::mem::take(&mut self.owned);
-        events.push(match reason {
-            LossReason::Leaving => TaskEvent::Revoked {
-                token,
-                partitions,
-                leaving: true,
-            },
-            _ => TaskEvent::Lost {
-                token: Some(token),
-                reason: Some(reason),
-                partitions,
-            },
-        });
+        events.push(TaskEvent::stopping(token, reason, partitions));
     }
 }

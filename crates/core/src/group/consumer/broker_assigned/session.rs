@@ -250,19 +250,7 @@ impl BrokerAssigned {
         self.owned.clear();
         let token = self.tokens.next();
         self.state = State::Stopping { token, then };
-        let event = match reason {
-            LossReason::Leaving => TaskEvent::Revoked {
-                token,
-                partitions,
-                leaving: true,
-            },
-            _ => TaskEvent::Lost {
-                token: Some(token),
-                reason: Some(reason),
-                partitions,
-            },
-        };
-        task(out, event);
+        task(out, TaskEvent::stopping(token, reason, partitions));
     }
 
     pub(super) fn stopped(&mut self, now: Now, answered: Token, out: &mut Effects<MemberOutput>) {
