@@ -32,7 +32,7 @@ pub type Replies = Vec<(ReplyTo, Input)>;
 enum State {
     Empty,
     Preparing { deadline: u64 },
-    Completing { deadline: u64 },
+    Completing,
     Stable,
 }
 
@@ -45,6 +45,8 @@ struct Member {
     assignment: Vec<u8>,
     joining: Option<ReplyTo>,
     syncing: Option<ReplyTo>,
+    /// It has asked for its assignment in this generation.
+    synced: bool,
     /// The order of arrival decides who leads next.
     arrival: u64,
 }
@@ -53,6 +55,8 @@ struct Member {
 #[derive(Debug)]
 pub struct Coordinator {
     state: State,
+    /// Until when the members of a generation ask for their assignments.
+    sync_by: u64,
     generation: i32,
     leader: Option<MemberId>,
     protocol: String,
@@ -83,6 +87,7 @@ impl Coordinator {
     pub fn new(initial_delay: u64) -> Self {
         Self {
             state: State::Empty,
+            sync_by: 0,
             generation: 0,
             leader: None,
             protocol: String::new(),
@@ -106,15 +111,20 @@ impl Coordinator {
             .map(|m| m.expires);
         let pending = self.pending.values().copied();
         let state = match self.state {
-            State::Preparing { deadline } | State::Completing { deadline } => Some(deadline),
-            State::Empty | State::Stable => None,
+            State::Preparing { deadline } => Some(deadline),
+            State::Completing | State::Stable => self.unsynced().then_some(self.sync_by),
+            State::Empty => None,
         };
         sessions.chain(pending).chain(state).min()
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: u64, replies: &mut Replies) {
+        let awaited = self.pending.len();
         self.pending.retain(|_, expires| *expires > now);
+        if self.pending.len() < awaited {
+            self.complete_if_all_joined(now, replies);
+        }
         let late: Vec<MemberId> = self
             .members
             .iter()
@@ -132,11 +142,12 @@ impl Coordinator {
                 self.left_behind += (before - self.members.len()) as u64;
                 self.complete(now, replies);
             }
-            State::Completing { deadline } if deadline <= now => {
+            State::Completing | State::Stable if self.unsynced() && self.sync_by <= now => {
                 let before = self.members.len();
-                self.members.retain(|_, member| member.syncing.is_some());
+                self.members.retain(|_, member| member.synced);
                 self.left_behind += (before - self.members.len()) as u64;
                 self.prepare(now, replies);
+                self.complete_if_all_joined(now, replies);
             }
             _ => {}
         }
@@ -181,6 +192,7 @@ impl Coordinator {
             assignment: Vec::new(),
             joining: None,
             syncing: None,
+            synced: false,
             arrival,
         });
         let unchanged = known && member.protocols == request.protocols;
@@ -188,7 +200,7 @@ impl Coordinator {
         member.rebalance = millis(request.rebalance_timeout);
         member.expires = now + session;
         let repeat = match self.state {
-            State::Completing { .. } => unchanged,
+            State::Completing => unchanged,
             State::Stable => unchanged && self.leader.as_ref() != Some(&id),
             State::Empty | State::Preparing { .. } => false,
         };
@@ -213,7 +225,7 @@ impl Coordinator {
     /// Whether the group waits for the plan of this member and generation.
     #[must_use]
     pub fn awaits_plan(&self, id: &MemberId, generation: GenerationId) -> bool {
-        matches!(self.state, State::Completing { .. })
+        matches!(self.state, State::Completing)
             && self.leader.as_ref() == Some(id)
             && self.refusal(id, generation).is_none()
     }
@@ -231,7 +243,7 @@ impl Coordinator {
         let refusal = self.refusal(id, generation).or(match self.state {
             State::Preparing { .. } => Some(ErrorCode::REBALANCE_IN_PROGRESS),
             State::Empty => Some(ErrorCode::UNKNOWN_MEMBER_ID),
-            State::Completing { .. } | State::Stable => None,
+            State::Completing | State::Stable => None,
         });
         if let Some(code) = refusal {
             replies.push((
@@ -248,6 +260,7 @@ impl Coordinator {
             return;
         };
         member.expires = now + member.session;
+        member.synced = true;
         if stable {
             let result = Ok(member.assignment.clone());
             replies.push((
@@ -308,7 +321,7 @@ impl Coordinator {
         if let Some(code) = self.refusal(id, generation) {
             return code;
         }
-        if matches!(self.state, State::Completing { .. }) {
+        if matches!(self.state, State::Completing) {
             return ErrorCode::REBALANCE_IN_PROGRESS;
         }
         if let Some(member) = self.members.get_mut(id) {
@@ -324,7 +337,10 @@ impl Coordinator {
         id: &MemberId,
         replies: &mut Replies,
     ) -> Result<(), RequestFailure> {
-        self.pending.remove(id);
+        if self.pending.remove(id).is_some() {
+            self.complete_if_all_joined(now, replies);
+            return Ok(());
+        }
         if !self.members.contains_key(id) {
             return Err(refused(ErrorCode::UNKNOWN_MEMBER_ID));
         }
@@ -353,10 +369,15 @@ impl Coordinator {
     fn remove(&mut self, now: u64, id: &MemberId, replies: &mut Replies) {
         self.members.remove(id);
         match self.state {
-            State::Stable | State::Completing { .. } => self.prepare(now, replies),
+            State::Stable | State::Completing => self.prepare(now, replies),
             State::Preparing { .. } | State::Empty => {}
         }
         self.complete_if_all_joined(now, replies);
+    }
+
+    /// Somebody of this generation has not asked for its assignment.
+    fn unsynced(&self) -> bool {
+        self.members.values().any(|member| !member.synced)
     }
 
     fn prepare(&mut self, now: u64, replies: &mut Replies) {
@@ -391,9 +412,12 @@ impl Coordinator {
         let State::Preparing { deadline } = self.state else {
             return;
         };
-        // The first round of a group waits for others to come.
+        // The first round of a group waits for others to come, and every round for whoever was given an id.
         let first = self.generation == 0 && now < deadline && self.initial_delay > 0;
-        if !first && self.members.values().all(|member| member.joining.is_some()) {
+        if !first
+            && self.pending.is_empty()
+            && self.members.values().all(|member| member.joining.is_some())
+        {
             self.complete(now, replies);
         }
     }
@@ -421,9 +445,8 @@ impl Coordinator {
             .map(|member| member.rebalance)
             .max()
             .unwrap_or(0);
-        self.state = State::Completing {
-            deadline: now + wait,
-        };
+        self.state = State::Completing;
+        self.sync_by = now + wait;
         let ids: Vec<MemberId> = self.members.keys().cloned().collect();
         for id in ids {
             let answer = self.answer(&id);
@@ -431,6 +454,7 @@ impl Coordinator {
                 continue;
             };
             member.expires = now + member.session;
+            member.synced = false;
             if let Some(to) = member.joining.take() {
                 replies.push((
                     to,

@@ -12,6 +12,7 @@ use milena_testing_kafka::{KafkaBroker, oracle_is_missing};
 use super::{PATIENCE, create, kafka, props};
 
 const TOPIC: &str = "parity-compaction";
+const FORGETFUL: &str = "parity-tombstones";
 /// A record that is this much younger than the first of a segment begins a new one.
 const SEGMENT_MS: i64 = 100_000;
 
@@ -42,31 +43,62 @@ async fn compaction_keeps_what_kafka_keeps() {
         return;
     }
     let kafka = kafka();
+    compacted(&kafka, TOPIC, &[]).await;
+    let producer = producer(&kafka).await;
+    let mut log: Vec<TopicRecord> = Vec::new();
+    let mut active = 0;
+    for (number, records) in SEGMENTS.iter().enumerate() {
+        active = i64::try_from(log.len()).unwrap();
+        write(TOPIC, &*producer, &mut log, number, records).await;
+        if number == 2 {
+            same(&kafka, TOPIC, &log, active, 0).await;
+        }
+    }
+    same(&kafka, TOPIC, &log, active, 0).await;
+    producer.close(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tombstones_go_when_they_go_in_kafka() {
+    if oracle_is_missing("tombstones_go_when_they_go_in_kafka") {
+        return;
+    }
+    let kafka = kafka();
+    compacted(&kafka, FORGETFUL, &[("delete.retention.ms", "0")]).await;
+    let producer = producer(&kafka).await;
+    let mut log: Vec<TopicRecord> = Vec::new();
+    let mut cleaned = 0;
+    for (number, records) in SEGMENTS.iter().enumerate() {
+        let active = i64::try_from(log.len()).unwrap();
+        write(FORGETFUL, &*producer, &mut log, number, records).await;
+        if number > 0 {
+            // A tombstone is marked by the round that finds it, and gone with the next.
+            same(&kafka, FORGETFUL, &log, active, cleaned).await;
+            cleaned = active;
+        }
+    }
+    producer.close(Duration::from_secs(1)).await;
+}
+
+async fn compacted(kafka: &KafkaBroker, topic: &str, more: &[(&str, &str)]) {
     let segment = SEGMENT_MS.to_string();
     let configs = [
         ("cleanup.policy", "compact"),
         ("min.cleanable.dirty.ratio", "0.001"),
         ("segment.ms", &segment),
     ];
-    create(&kafka, TOPIC, &configs).await;
+    create(kafka, topic, &[&configs, more].concat()).await;
+}
+
+async fn producer(kafka: &KafkaBroker) -> Box<dyn Producer> {
     let plain = [("enable.idempotence", "false"), ("linger.ms", "0")];
     let clients = milena_kafka::clients();
-    let plain = props(&kafka, &plain);
-    let producer = clients.producer(&plain, Arc::new(|_| {})).await.unwrap();
-    let mut log: Vec<TopicRecord> = Vec::new();
-    let mut active = 0;
-    for (number, records) in SEGMENTS.iter().enumerate() {
-        active = i64::try_from(log.len()).unwrap();
-        write(&*producer, &mut log, number, records).await;
-        if number == 2 {
-            same(&kafka, &log, active).await;
-        }
-    }
-    same(&kafka, &log, active).await;
-    producer.close(Duration::from_secs(1)).await;
+    let plain = props(kafka, &plain);
+    clients.producer(&plain, Arc::new(|_| {})).await.unwrap()
 }
 
 async fn write(
+    topic: &'static str,
     producer: &dyn Producer,
     log: &mut Vec<TopicRecord>,
     segment: usize,
@@ -78,7 +110,7 @@ async fn write(
     let timestamp = now - segments_ago * 2 * SEGMENT_MS;
     for (key, value) in records {
         let record = OutRecord {
-            topic: TOPIC.into(),
+            topic: topic.into(),
             partition: Some(0),
             timestamp: Some(timestamp),
             key: Some(key.as_bytes().to_vec().into()),
@@ -97,9 +129,15 @@ async fn write(
 }
 
 /// Kafka comes to what the model says of this log, whose active segment begins there.
-async fn same(kafka: &KafkaBroker, log: &[TopicRecord], active: i64) {
+async fn same(
+    kafka: &KafkaBroker,
+    topic: &'static str,
+    log: &[TopicRecord],
+    active: i64,
+    tombstones_to: i64,
+) {
     let mut expected = log.to_vec();
-    milena_sim::cleaner::clean(&mut expected, active, 0);
+    milena_sim::cleaner::clean(&mut expected, active, tombstones_to);
     assert!(expected.len() < log.len(), "there is something to clean");
     let told = |record: &TopicRecord| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -109,7 +147,7 @@ async fn same(kafka: &KafkaBroker, log: &[TopicRecord], active: i64) {
     let expected: Vec<_> = expected.iter().map(told).collect();
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let found: Vec<_> = read(kafka).await.iter().map(told).collect();
+        let found: Vec<_> = read(kafka, topic).await.iter().map(told).collect();
         if found == expected {
             return;
         }
@@ -124,8 +162,8 @@ async fn same(kafka: &KafkaBroker, log: &[TopicRecord], active: i64) {
     }
 }
 
-async fn read(kafka: &KafkaBroker) -> Vec<TopicRecord> {
-    let topic: Arc<str> = TOPIC.into();
+async fn read(kafka: &KafkaBroker, topic: &'static str) -> Vec<TopicRecord> {
+    let topic: Arc<str> = topic.into();
     let clients = milena_kafka::clients();
     let admin = clients.admin(&props(kafka, &[])).await.unwrap();
     let of = [(Arc::clone(&topic), 0)];

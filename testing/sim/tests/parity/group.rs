@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use milena_core::{
 };
 use milena_kafka::ports::{self, GroupChannel, GroupOffset};
 use milena_sim::coordinator::{Coordinator, Replies, ReplyTo};
-use milena_testing_kafka::oracle_is_missing;
+use milena_testing_kafka::{KafkaBroker, oracle_is_missing};
 use tokio::sync::mpsc;
 
 use super::{PATIENCE, create, kafka, props};
@@ -35,6 +35,10 @@ enum Ask {
     Heartbeat(i32),
     Commit(i32),
     Leave,
+    /// Nothing: time passes until somebody is told.
+    Wait,
+    /// In this generation, again and again until it is refused.
+    BeatUntilRefused(i32),
 }
 
 /// What a member hears, without what differs from run to run.
@@ -54,7 +58,7 @@ enum Heard {
 
 type Said = (&'static str, Heard);
 
-use Ask::{Commit, Heartbeat, Join, Leave, Sync};
+use Ask::{BeatUntilRefused, Commit, Heartbeat, Join, Leave, Sync, Wait};
 
 /// Who asks what, one after another; what is not answered at once is answered by what follows.
 const SCRIPT: &[(&str, Ask)] = &[
@@ -128,6 +132,70 @@ const SCRIPT: &[(&str, Ask)] = &[
     ("d", Heartbeat(9)),
 ];
 
+/// A group whose members are late: rounds end after 2 s, the sessions of `q` and `r` after 1 s.
+const LATE: &[(&str, Ask)] = &[
+    ("p", Join("one")),
+    ("p", Join("one")),
+    ("p", Sync(1, &["p"])),
+    // A member that is silent is gone with its session.
+    ("q", Join("one")),
+    ("q", Join("one")),
+    ("p", Join("one")),
+    ("p", Sync(2, &["p", "q"])),
+    ("q", Sync(2, &[])),
+    ("p", BeatUntilRefused(2)),
+    ("q", Heartbeat(2)),
+    ("q", Join("one")),
+    ("p", Join("one")),
+    ("p", Sync(3, &["p"])),
+    // A member that does not join again is left behind when the round's time is over.
+    ("s", Join("one")),
+    ("s", Join("one")),
+    ("s", Wait),
+    ("p", Heartbeat(3)),
+    ("s", Sync(4, &["s"])),
+    // Who has an id and does not come with it holds up the round for a session.
+    ("r", Join("one")),
+    ("s", Join("two")),
+    ("s", Wait),
+    ("r", Join("one")),
+    ("s", Sync(5, &["s"])),
+    ("s", Heartbeat(5)),
+    // One that leaves with no more than an id holds up nothing.
+    ("t", Join("one")),
+    ("s", Join("three")),
+    ("t", Leave),
+    ("s", Sync(6, &["s"])),
+    // Who never asks for its assignment is thrown out when the time of a round is over.
+    ("u", Join("one")),
+    ("u", Join("one")),
+    ("s", Join("three")),
+    ("s", Sync(7, &["s", "u"])),
+    ("s", Heartbeat(7)),
+    ("s", BeatUntilRefused(7)),
+    ("u", Heartbeat(7)),
+    ("s", Join("three")),
+    ("s", Sync(8, &["s"])),
+    // So is a leader that never brings its plan.
+    ("v", Join("one")),
+    ("v", Join("one")),
+    ("s", Join("three")),
+    ("v", Sync(9, &[])),
+    ("v", Wait),
+    ("s", Heartbeat(9)),
+    ("v", Join("one")),
+    ("v", Sync(10, &["v"])),
+];
+
+/// Session and rebalance timeout.
+fn times(who: &str) -> (Duration, Duration) {
+    match who {
+        "a" | "b" | "c" | "d" | "x" => (SESSION, REBALANCE),
+        "q" | "r" => (Duration::from_secs(1), Duration::from_secs(2)),
+        _ => (SESSION, Duration::from_secs(2)),
+    }
+}
+
 /// Whom ids belong to.
 #[derive(Default)]
 struct Names(BTreeMap<&'static str, String>);
@@ -153,6 +221,8 @@ struct Model {
     group: Coordinator,
     names: Names,
     asked: Vec<&'static str>,
+    /// Milliseconds.
+    now: u64,
 }
 
 impl Model {
@@ -164,6 +234,11 @@ impl Model {
         };
         self.asked.push(who);
         let mut replies = Replies::new();
+        if let Wait | BeatUntilRefused(_) = ask {
+            self.now = self.group.deadline().expect("something is due");
+            self.group.tick(self.now, &mut replies);
+        }
+        let now = self.now;
         let id = MemberId::from(self.names.id_or_nobody(who));
         let told = |result: Result<(), RequestFailure>| match result {
             Ok(()) => Heard::Done,
@@ -175,15 +250,15 @@ impl Model {
                 let request = JoinRequest {
                     member: known.map(|id| MemberId::from(id.clone())),
                     protocol_type: "connect",
-                    session_timeout: SESSION,
-                    rebalance_timeout: REBALANCE,
+                    session_timeout: times(who).0,
+                    rebalance_timeout: times(who).1,
                     protocols: vec![OfferedProtocol {
                         name: "p".to_owned(),
                         metadata: metadata.as_bytes().to_vec(),
                     }],
                     reason: String::new(),
                 };
-                self.group.join(0, request, to, &mut replies);
+                self.group.join(now, request, to, &mut replies);
                 None
             }
             Sync(generation, plan) => {
@@ -191,18 +266,20 @@ impl Model {
                 let plan = plan.map(|who| (MemberId::from(self.names.id(who)), work_of(who)));
                 let generation = GenerationId(generation);
                 let plan = plan.collect();
-                self.group.sync(0, &id, generation, plan, to, &mut replies);
+                self.group
+                    .sync(now, &id, generation, plan, to, &mut replies);
                 None
             }
-            Heartbeat(generation) => {
+            Wait => None,
+            Heartbeat(generation) | BeatUntilRefused(generation) => {
                 let generation = GenerationId(generation);
-                Some(told(self.group.heartbeat(0, &id, generation)))
+                Some(told(self.group.heartbeat(now, &id, generation)))
             }
             Commit(generation) => {
-                let code = self.group.commit_code(0, &id, GenerationId(generation));
+                let code = self.group.commit_code(now, &id, GenerationId(generation));
                 Some(coded(code.0))
             }
-            Leave => Some(told(self.group.leave(0, &id, &mut replies))),
+            Leave => Some(told(self.group.leave(now, &id, &mut replies))),
         };
         let mut said: Vec<Said> = at_once.map(|heard| (who, heard)).into_iter().collect();
         for (to, input) in replies {
@@ -268,7 +345,8 @@ fn refused(failure: &RequestFailure) -> Heard {
 
 /// A member's two channels: what waits does not hold up its heartbeats.
 struct Real {
-    kafka: Arc<milena_testing_kafka::KafkaBroker>,
+    group: &'static str,
+    kafka: Arc<KafkaBroker>,
     channels: BTreeMap<&'static str, Arc<dyn GroupChannel>>,
     names: Names,
     answers: mpsc::UnboundedSender<(&'static str, RealAnswer)>,
@@ -288,9 +366,9 @@ impl Real {
         }
         let props = props(&self.kafka, &[]);
         let clients = milena_kafka::clients();
-        let channel = clients.group(&props, "parity").await.unwrap();
+        let channel = clients.group(&props, self.group).await.unwrap();
         // The coordinator's topic may still be on its way.
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let found = channel.find_coordinator().await;
             let heard = channel.heartbeat(0, "nobody", None).await;
@@ -299,7 +377,7 @@ impl Real {
             if found.is_ok() && heard.is_ok_and(knows) {
                 break;
             }
-            assert!(std::time::Instant::now() < deadline, "no coordinator");
+            assert!(Instant::now() < deadline, "no coordinator");
         }
         self.channels.insert(who, Arc::clone(&channel));
         channel
@@ -318,7 +396,8 @@ impl Real {
         };
         tokio::spawn(async move {
             let answer = match ask {
-                Join(metadata) => RealAnswer::Joined(join(&*channel, id, metadata).await),
+                Wait => return,
+                Join(metadata) => RealAnswer::Joined(join(&*channel, who, id, metadata).await),
                 Sync(generation, _) => {
                     let request = ports::SyncRequest {
                         generation,
@@ -335,6 +414,13 @@ impl Real {
                     let code = channel.heartbeat(generation, &nobody, None).await;
                     RealAnswer::Code(code.unwrap())
                 }
+                BeatUntilRefused(generation) => loop {
+                    let code = channel.heartbeat(generation, &nobody, None).await;
+                    match code.unwrap() {
+                        0 => tokio::time::sleep(Duration::from_millis(50)).await,
+                        code => break RealAnswer::Code(code),
+                    }
+                },
                 Commit(generation) => {
                     let offset = GroupOffset {
                         topic: TOPIC.to_owned(),
@@ -393,12 +479,13 @@ impl Real {
 
 async fn join(
     channel: &dyn GroupChannel,
+    who: &str,
     id: String,
     metadata: &'static str,
 ) -> ports::JoinResponse {
     let request = ports::JoinRequest {
-        session_timeout: SESSION,
-        rebalance_timeout: REBALANCE,
+        session_timeout: times(who).0,
+        rebalance_timeout: times(who).1,
         member_id: id,
         instance_id: None,
         protocol_type: "connect".to_owned(),
@@ -415,8 +502,22 @@ async fn the_coordinator_answers_as_kafka_does() {
     }
     let kafka = kafka();
     create(&kafka, TOPIC, &[]).await;
+    compare(kafka, "parity", SCRIPT).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_coordinator_loses_patience_as_kafka_does() {
+    if oracle_is_missing("the_coordinator_loses_patience_as_kafka_does") {
+        return;
+    }
+    compare(kafka(), "parity-late", LATE).await;
+}
+
+/// Plays a script to both, each step when the one before is answered.
+async fn compare(kafka: Arc<KafkaBroker>, group: &'static str, script: &[(&'static str, Ask)]) {
     let (answers, arrived) = mpsc::unbounded_channel();
     let mut real = Real {
+        group,
         kafka,
         channels: BTreeMap::new(),
         names: Names::default(),
@@ -427,15 +528,17 @@ async fn the_coordinator_answers_as_kafka_does() {
         group: Coordinator::new(0),
         names: Names::default(),
         asked: Vec::new(),
+        now: 0,
     };
     let mut waits = false;
-    for (step, (who, ask)) in SCRIPT.iter().enumerate() {
+    let begun = Instant::now();
+    for (step, (who, ask)) in script.iter().enumerate() {
         let mut expected = model.play(who, *ask);
         expected.sort();
         // What waits for its answer may reach Kafka after this question, which has a connection of its own: it is asked
         // again where asking changes nothing.
         let again = waits && matches!(ask, Heartbeat(_) | Commit(_) | Sync(_, []));
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         let mut heard = Vec::new();
         loop {
             heard.clear();
@@ -444,7 +547,7 @@ async fn the_coordinator_answers_as_kafka_does() {
                 heard.push(real.heard().await);
             }
             heard.sort();
-            if heard == expected || !again || std::time::Instant::now() > deadline {
+            if heard == expected || !again || Instant::now() > deadline {
                 break;
             }
         }
@@ -454,5 +557,11 @@ async fn the_coordinator_answers_as_kafka_does() {
             panic!("step {step}, {who} {ask:?}: Kafka tells {early} {told:?}, the model nothing");
         }
         assert_eq!(expected, heard, "step {step}: {who} {ask:?} (model, Kafka)");
+        let took = begun.elapsed();
+        assert!(
+            took >= Duration::from_millis(model.now),
+            "step {step}: {who} {ask:?}: Kafka lost its patience after {took:?}, the model after {} ms",
+            model.now
+        );
     }
 }

@@ -32,8 +32,13 @@ fn kafka() -> Arc<KafkaBroker> {
         return kafka;
     }
     let mut options = BrokerOptions::default();
-    let backoff = "log.cleaner.backoff.ms".to_owned();
-    options.properties.insert(backoff, "100".to_owned());
+    let quick = [
+        ("log.cleaner.backoff.ms", "100"),
+        ("group.min.session.timeout.ms", "500"),
+    ];
+    for (name, value) in quick {
+        options.properties.insert(name.to_owned(), value.to_owned());
+    }
     let kafka = Arc::new(KafkaBroker::start_with(&options).unwrap());
     *shared = Arc::downgrade(&kafka);
     kafka
