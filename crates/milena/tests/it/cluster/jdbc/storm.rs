@@ -79,7 +79,8 @@ fn tables_are_equal_after_kills_of_the_worker() {
     );
     db.sql(&format!(
         "create table source(id bigserial primary key, body text, amount numeric(10,2), at timestamp); \
-         create table once{TARGET}; create table least{TARGET}; create table kept{TARGET}"
+         create table once{TARGET}; create table ahead{TARGET}; \
+         create table least{TARGET}; create table kept{TARGET}"
     ));
     grow(&db);
     let url = format!(
@@ -108,25 +109,35 @@ fn tables_are_equal_after_kills_of_the_worker() {
             ("topics", topic.as_str()),
             ("table.name.format", table),
             ("tasks.max", "2"),
-            ("batch.size", "50"),
-            ("consumer.override.max.poll.records", "50"),
             ("consumer.override.isolation.level", "read_committed"),
         ];
         all.extend_from_slice(more);
         connector(table, "JdbcSinkConnector", &url, &all)
     };
+    // Written by the batch in hand, or, where enough records come at once, while the next ones are read.
+    let small = [
+        ("batch.size", "50"),
+        ("consumer.override.max.poll.records", "50"),
+    ];
+    let large = [
+        ("consumer.override.fetch.min.bytes", "200000"),
+        ("consumer.override.fetch.max.wait.ms", "300"),
+    ];
     let upsert = [
         ("insert.mode", "upsert"),
         ("pk.mode", "record_value"),
         ("pk.fields", "id"),
     ];
+    let once = [("milena.sink.exactly.once", "true")];
     db.sql("alter table kept add primary key(id)");
-    create(
-        worker.url(),
-        &sink("once", &[("milena.sink.exactly.once", "true")]),
-    );
-    create(worker.url(), &sink("least", &[]));
-    create(worker.url(), &sink("kept", &upsert));
+    for sink in [
+        sink("once", &[&once[..], &small].concat()),
+        sink("ahead", &[&once[..], &large].concat()),
+        sink("least", &large),
+        sink("kept", &[&upsert[..], &large].concat()),
+    ] {
+        create(worker.url(), &sink);
+    }
     let mut seed = 0x9e37_79b9_u64;
     for round in 1..=kills {
         // In the middle of the work: some of the round is there, some is not.
@@ -145,21 +156,15 @@ fn tables_are_equal_after_kills_of_the_worker() {
         worker = cluster.worker(&format!("worker-{round}"), &[]);
     }
     let all = (kills + 1) * ROWS;
-    for table in ["once", "least", "kept"] {
+    for table in ["once", "ahead", "least", "kept"] {
         filled(&db, &worker, table, all);
     }
     assert!(worker.terminate().success());
     let wanted = db.sql(&format!("select {CONTENT} from source t"));
-    assert_eq!(
-        db.sql(&format!("select {CONTENT} from once t")),
-        wanted,
-        "exactly once"
-    );
-    assert_eq!(
-        db.sql(&format!("select {CONTENT} from kept t")),
-        wanted,
-        "upserts"
-    );
+    for table in ["once", "ahead", "kept"] {
+        let found = db.sql(&format!("select {CONTENT} from {table} t"));
+        assert_eq!(found, wanted, "{table}");
+    }
     let least = format!("select {CONTENT} from (select distinct * from least) t");
     assert_eq!(
         db.sql(&least),
