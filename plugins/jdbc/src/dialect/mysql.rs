@@ -74,7 +74,11 @@ impl Dialect for MySql {
     }
 
     fn end_silent_transactions(&self) -> &'static [&'static str] {
-        &["SET SESSION idle_transaction_timeout=15"]
+        &[IDLE_TRANSACTION_TIMEOUT]
+    }
+
+    fn begin(&self) -> &'static str {
+        BEGIN
     }
 
     fn epoch_seconds(&self) -> &'static str {
@@ -135,6 +139,7 @@ impl Dialect for MySql {
                         cursor: None,
                         quoting,
                         zero_dates: zero_dates(url),
+                        limits_transactions: false,
                     }));
                 }
                 Err(error) => last = failed(error),
@@ -222,6 +227,16 @@ fn failed(error: Error) -> DbError {
     }
 }
 
+/// What MariaDB has.
+const IDLE_TRANSACTION_TIMEOUT: &str = "SET SESSION idle_transaction_timeout=15";
+/// `ER_UNKNOWN_SYSTEM_VARIABLE`
+const UNKNOWN_VARIABLE: &str = "1193";
+/// What MySQL has: how long a session may be idle in any state, 8 hours otherwise. Outside of transactions it stays as it is.
+const KEEP_WAIT_TIMEOUT: &str = "SET @milena_wait_timeout=@@SESSION.wait_timeout";
+const BEGIN: &str = "BEGIN";
+const IN_TRANSACTION: &str = "SET SESSION wait_timeout=15";
+const AFTER_TRANSACTION: &str = "SET SESSION wait_timeout=@milena_wait_timeout";
+
 type Row = Vec<Cell>;
 
 struct Cursor {
@@ -236,6 +251,8 @@ struct MySqlSession {
     quoting: Quoting,
     /// Dates of zeros are null; else an error.
     zero_dates: bool,
+    /// The server has no time limit for idle transactions, so each one brings its own.
+    limits_transactions: bool,
 }
 
 impl MySqlSession {
@@ -247,6 +264,12 @@ impl MySqlSession {
         }
         let gone = || DbError::new(DbErrorKind::Connection, "the connection is closed");
         self.conn.as_mut().ok_or_else(gone)
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<u64, DbError> {
+        let conn = self.conn().await?;
+        conn.query_drop(sql).await.map_err(failed)?;
+        Ok(conn.affected_rows())
     }
 }
 
@@ -437,9 +460,23 @@ impl Session for MySqlSession {
     }
 
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
-        let conn = self.conn().await?;
-        conn.query_drop(sql).await.map_err(failed)?;
-        Ok(conn.affected_rows())
+        if self.limits_transactions && sql == BEGIN {
+            self.run(IN_TRANSACTION).await?;
+        }
+        let outcome = self.run(sql).await;
+        match &outcome {
+            Err(error) if sql == IDLE_TRANSACTION_TIMEOUT && error.code == UNKNOWN_VARIABLE => {
+                self.run(KEEP_WAIT_TIMEOUT).await?;
+                self.limits_transactions = true;
+                return Ok(0);
+            }
+            _ if self.limits_transactions && (sql == "COMMIT" || sql == "ROLLBACK") => {
+                // Where it fails the connection is gone, and the next statement tells so.
+                let _gone = self.run(AFTER_TRANSACTION).await;
+            }
+            _ => {}
+        }
+        outcome
     }
 
     async fn write(&mut self, write: &Write, rows: &[Row]) -> Result<Option<u64>, DbError> {

@@ -1,5 +1,7 @@
 //! Real MariaDB, both directions.
 
+use std::time::Duration;
+
 use milena_config::Props;
 use milena_data::{Schema, SchemaAndValue, SchemaBuilder, SchemaType, SinkRecord, Value};
 use milena_jdbc::Vendor;
@@ -10,6 +12,9 @@ use crate::harness::{Heard, Offsets, field, partition, props, record, row, sink,
 const TYPES: &str = "CREATE TABLE types(id BIGINT PRIMARY KEY AUTO_INCREMENT, t1 TINYINT, t1u TINYINT UNSIGNED, ok TINYINT(1), s SMALLINT, \
     i INT, iu INT UNSIGNED, b BIGINT, bu BIGINT UNSIGNED, f FLOAT, g DOUBLE, n DECIMAL(12,4), v VARCHAR(20), c CHAR(3), tx TEXT, bi VARBINARY(9), \
     bl BLOB, d DATE, t TIME(3), dt DATETIME(3), ts TIMESTAMP(3) NULL, y YEAR, e ENUM('a','b'), j JSON)";
+
+/// Longer than a server waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn text(conn: &mut Conn, sql: &str) -> Vec<String> {
     conn.query(sql).await.unwrap()
@@ -63,6 +68,7 @@ async fn both_directions_on_mariadb() {
     conn.query_drop("SET time_zone='+00:00'").await.unwrap();
     types_there_and_back(server.port, &mut conn).await;
     upserts_and_exactly_once(server.port, &mut conn).await;
+    a_silent_task_lets_go(server.port, &mut conn).await;
 }
 
 async fn types_there_and_back(port: u16, conn: &mut Conn) {
@@ -181,4 +187,55 @@ pub(crate) async fn upserts_and_exactly_once(port: u16, conn: &mut Conn) {
         .await,
         ["last,more"]
     );
+}
+
+/// A task that falls silent in the middle of a transaction, as a worker does that is frozen or without power, does not keep
+/// its partition for long.
+pub(crate) async fn a_silent_task_lets_go(port: u16, conn: &mut Conn) {
+    let into = config(
+        port,
+        &[
+            ("table.name.format", "silent"),
+            ("milena.sink.exactly.once", "true"),
+        ],
+    );
+    let both = SchemaBuilder::structure()
+        .field("id", Schema::primitive(SchemaType::Int64, false))
+        .field("item", Schema::primitive(SchemaType::String, true));
+    let value = row(
+        &both.build().unwrap(),
+        vec![Value::Int64(7), Value::from("x")],
+    );
+    let records = [record("silent", 0, SchemaAndValue::default(), value)];
+    conn.query_drop("CREATE TABLE silent(id BIGINT PRIMARY KEY, item VARCHAR(9))")
+        .await
+        .unwrap();
+    let heard = Heard::default();
+    let mut zombie = sink(Vendor::Confluent, &into, &heard, false).await.unwrap();
+    let mut heir = sink(Vendor::Confluent, &into, &heard, false).await.unwrap();
+    zombie.open(&[partition("silent")]).await.unwrap();
+    conn.query_drop("BEGIN").await.unwrap();
+    conn.query_drop("INSERT INTO silent VALUES(7,'ours')")
+        .await
+        .unwrap();
+    {
+        let mut put = std::pin::pin!(zombie.put(&records));
+        let waits =
+            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state='LOCK WAIT'";
+        while text(conn, waits).await == ["0"] {
+            tokio::select! {
+                outcome = &mut put => panic!("it did not wait: {outcome:?}"),
+                // The server refreshes what it tells of transactions when nobody has asked for 100 ms.
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+        // From here on it does not hear what the server answers.
+        conn.query_drop("ROLLBACK").await.unwrap();
+        let claimed = tokio::time::timeout(PATIENCE, heir.open(&[partition("silent")])).await;
+        claimed.expect("the claim of a silent task ends").unwrap();
+        let told = put.await.expect_err("it has been replaced");
+        assert!(!told.to_string().is_empty());
+    }
+    heir.put(&records).await.unwrap();
+    assert_eq!(text(conn, "SELECT item FROM silent").await, ["x"]);
 }

@@ -6,7 +6,7 @@ use mysql_async::{Conn, prelude::Queryable};
 
 use crate::{
     harness::{Heard, Offsets, field, record, sink, source, take},
-    mariadb::{config, text, upserts_and_exactly_once},
+    mariadb::{a_silent_task_lets_go, config, text, upserts_and_exactly_once},
 };
 
 const TYPES: &str = "CREATE TABLE types(id BIGINT PRIMARY KEY AUTO_INCREMENT, t1 TINYINT, t1u TINYINT UNSIGNED, ok TINYINT(1), s SMALLINT, \
@@ -28,6 +28,7 @@ async fn both_directions_on_mysql() {
     conn.query_drop("SET time_zone='+00:00'").await.unwrap();
     types_there_and_back(server.port, &mut conn).await;
     upserts_and_exactly_once(server.port, &mut conn).await;
+    a_silent_task_lets_go(server.port, &mut conn).await;
 }
 
 async fn types_there_and_back(port: u16, conn: &mut Conn) {
