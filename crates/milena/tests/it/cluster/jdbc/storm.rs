@@ -14,6 +14,11 @@ use crate::{
 const KILLS: usize = 3;
 /// Rows that appear between two kills.
 const ROWS: usize = 3000;
+/// So many records at once are written while the next ones are read.
+const LARGE: [(&str, &str); 2] = [
+    ("consumer.override.fetch.min.bytes", "200000"),
+    ("consumer.override.fetch.max.wait.ms", "300"),
+];
 const TARGET: &str = "(id bigint, body text, amount numeric(10,2), at timestamp)";
 const CONTENT: &str = "count(*),count(distinct id),md5(string_agg(t::text,',' order by id))";
 
@@ -114,14 +119,10 @@ fn tables_are_equal_after_kills_of_the_worker() {
         all.extend_from_slice(more);
         connector(table, "JdbcSinkConnector", &url, &all)
     };
-    // Written by the batch in hand, or, where enough records come at once, while the next ones are read.
+    // Written by the batch in hand.
     let small = [
         ("batch.size", "50"),
         ("consumer.override.max.poll.records", "50"),
-    ];
-    let large = [
-        ("consumer.override.fetch.min.bytes", "200000"),
-        ("consumer.override.fetch.max.wait.ms", "300"),
     ];
     let upsert = [
         ("insert.mode", "upsert"),
@@ -132,9 +133,9 @@ fn tables_are_equal_after_kills_of_the_worker() {
     db.sql("alter table kept add primary key(id)");
     for sink in [
         sink("once", &[&once[..], &small].concat()),
-        sink("ahead", &[&once[..], &large].concat()),
-        sink("least", &large),
-        sink("kept", &[&upsert[..], &large].concat()),
+        sink("ahead", &[&once[..], &LARGE].concat()),
+        sink("least", &LARGE),
+        sink("kept", &[&upsert[..], &LARGE].concat()),
     ] {
         create(worker.url(), &sink);
     }
@@ -185,7 +186,26 @@ fn tables_are_equal_after_kills_of_the_worker() {
 /// comes back as a zombie, and neither writes a row twice nor stands in the way.
 #[test]
 fn a_worker_that_comes_back_from_the_dead_writes_nothing_twice() {
-    let test = "a_worker_that_comes_back_from_the_dead_writes_nothing_twice";
+    let small = [
+        ("batch.size", "20"),
+        ("consumer.override.max.poll.records", "20"),
+    ];
+    comes_back(
+        "a_worker_that_comes_back_from_the_dead_writes_nothing_twice",
+        &small,
+    );
+}
+
+/// As above, with batches so large that they are written while the next ones are read.
+#[test]
+fn a_worker_that_comes_back_from_the_dead_has_written_nothing_ahead() {
+    comes_back(
+        "a_worker_that_comes_back_from_the_dead_has_written_nothing_ahead",
+        &LARGE,
+    );
+}
+
+fn comes_back(test: &str, more: &[(&str, &str)]) {
     let Some(db) = postgres(test, &[]) else {
         return;
     };
@@ -217,8 +237,6 @@ fn a_worker_that_comes_back_from_the_dead_writes_nothing_twice() {
         ("table.name.format", "once"),
         ("tasks.max", "2"),
         ("milena.sink.exactly.once", "true"),
-        ("batch.size", "20"),
-        ("consumer.override.max.poll.records", "20"),
         ("consumer.override.isolation.level", "read_committed"),
         ("retry.backoff.ms", "200"),
         ("max.retries", "300"),
@@ -231,7 +249,12 @@ fn a_worker_that_comes_back_from_the_dead_writes_nothing_twice() {
     );
     create(
         first.url(),
-        &connector("once", "JdbcSinkConnector", &url, &sink),
+        &connector(
+            "once",
+            "JdbcSinkConnector",
+            &url,
+            &[&sink[..], more].concat(),
+        ),
     );
     grow(&db);
     until("rows arrive", || count(&db, "once") > 0);
