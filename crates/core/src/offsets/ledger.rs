@@ -10,11 +10,22 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartitionIndex(u32);
 
-/// One submitted record.
+/// A submitted record. Those that are submitted behind it to the same partition are told by how far behind they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submission {
     partition: PartitionIndex,
     sequence: u64,
+}
+
+impl Submission {
+    /// The record that many behind.
+    #[must_use]
+    pub fn behind(self, records: u64) -> Self {
+        Self {
+            sequence: self.sequence.saturating_add(records),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -69,60 +80,81 @@ impl<P: PartialEq, O> OffsetLedger<P, O> {
 impl<P, O> OffsetLedger<P, O> {
     /// Notes a record before it is sent, in the order of `poll`.
     pub fn submit(&mut self, partition: PartitionIndex, offset: O) -> Submission {
+        self.submit_row(partition, [offset])
+    }
+
+    /// The record is durable in Kafka, or dropped by declared tolerance. A second time is ignored.
+    pub fn acknowledge(&mut self, submission: Submission) {
+        self.acknowledge_row(submission, 1);
+    }
+
+    /// Notes records before they are sent, in the order of `poll`; answers the first of them.
+    pub fn submit_row(
+        &mut self,
+        partition: PartitionIndex,
+        offsets: impl IntoIterator<Item = O>,
+    ) -> Submission {
         let Some(queue) = self.queues.get_mut(partition.0 as usize) else {
             return Submission {
                 partition,
                 sequence: u64::MAX,
             };
         };
-        let sequence = queue.first + queue.entries.len() as u64;
-        queue.entries.push_back(Entry {
-            offset,
-            acknowledged: false,
-        });
-        self.unacknowledged += 1;
+        let before = queue.entries.len();
+        let sequence = queue.first + before as u64;
+        queue
+            .entries
+            .extend(offsets.into_iter().map(|offset| Entry {
+                offset,
+                acknowledged: false,
+            }));
+        self.unacknowledged += queue.entries.len() - before;
         Submission {
             partition,
             sequence,
         }
     }
 
-    /// The record is durable in Kafka, or dropped by declared tolerance. A second time is ignored.
-    pub fn acknowledge(&mut self, submission: Submission) {
-        let Some(queue) = self.queues.get_mut(submission.partition.0 as usize) else {
+    /// This record and those behind it, so many in all, are durable in Kafka, or dropped by declared tolerance. A second
+    /// time is ignored.
+    pub fn acknowledge_row(&mut self, first: Submission, count: u64) {
+        let Some(queue) = self.queues.get_mut(first.partition.0 as usize) else {
             return;
         };
-        let Some(at) = submission.sequence.checked_sub(queue.first) else {
-            return;
-        };
-        let Some(entry) = usize::try_from(at)
-            .ok()
-            .and_then(|at| queue.entries.get_mut(at))
-        else {
-            return;
-        };
-        if !std::mem::replace(&mut entry.acknowledged, true) {
-            self.unacknowledged -= 1;
-        }
-        while queue.entries.front().is_some_and(|e| e.acknowledged) {
-            if let Some(entry) = queue.entries.pop_front() {
-                queue.first += 1;
-                queue.committable = Some(entry.offset);
+        // Of those that are committable already nothing is left.
+        let begin = first.sequence.saturating_sub(queue.first);
+        let end = first.sequence.saturating_add(count);
+        let end = end.saturating_sub(queue.first);
+        let place =
+            |at: u64| usize::try_from(at).map_or(usize::MAX, |at| at.min(queue.entries.len()));
+        let (begin, end) = (place(begin), place(end));
+        for entry in queue.entries.range_mut(begin..end) {
+            if !std::mem::replace(&mut entry.acknowledged, true) {
+                self.unacknowledged -= 1;
             }
+        }
+        if begin > 0 {
+            return;
+        }
+        while let Some(entry) = queue.entries.pop_front_if(|entry| entry.acknowledged) {
+            queue.first += 1;
+            queue.committable = Some(entry.offset);
         }
     }
 
-    /// The record was not sent after all and will be submitted again: it must be the newest of its
-    /// partition (records are withdrawn from the tail of a batch).
-    pub fn withdraw(&mut self, submission: Submission) {
-        let Some(queue) = self.queues.get_mut(submission.partition.0 as usize) else {
+    /// This record was not sent after all, nor anything behind it in its partition: they will be submitted again.
+    pub fn withdraw(&mut self, first: Submission) {
+        let Some(queue) = self.queues.get_mut(first.partition.0 as usize) else {
             return;
         };
-        let last = (queue.first + queue.entries.len() as u64).checked_sub(1);
-        if last == Some(submission.sequence)
-            && let Some(entry) = queue.entries.pop_back()
-        {
-            self.unacknowledged -= usize::from(!entry.acknowledged);
+        let Some(kept) = first.sequence.checked_sub(queue.first) else {
+            return;
+        };
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        if kept < queue.entries.len() {
+            let gone = queue.entries.range(kept..);
+            self.unacknowledged -= gone.filter(|entry| !entry.acknowledged).count();
+            queue.entries.truncate(kept);
         }
     }
 
@@ -150,10 +182,9 @@ mod tests {
     fn an_offset_waits_for_all_before_it_in_its_partition_only() {
         let mut ledger = OffsetLedger::default();
         let (a, b) = (ledger.partition("a"), ledger.partition("b"));
-        let a1 = ledger.submit(a, 1);
-        let a2 = ledger.submit(a, 2);
+        let a1 = ledger.submit_row(a, [1, 2]);
         let b1 = ledger.submit(b, 10);
-        ledger.acknowledge(a2);
+        ledger.acknowledge(a1.behind(1));
         ledger.acknowledge(b1);
         assert_eq!(ledger.take_committable(), [(&"b", 10)]);
         assert_eq!(ledger.unacknowledged(), 1);
@@ -163,19 +194,42 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_record_neither_holds_back_nor_commits() {
+    fn a_row_is_acknowledged_at_once_or_in_pieces() {
         let mut ledger = OffsetLedger::default();
         let a = ledger.partition("a");
-        let first = ledger.submit(a, 1);
-        let second = ledger.submit(a, 2);
-        ledger.withdraw(second);
+        let first = ledger.submit_row(a, 0..10);
+        ledger.acknowledge_row(first.behind(4), 3);
+        assert_eq!(ledger.take_committable(), []);
+        ledger.acknowledge_row(first, 4);
+        assert_eq!(ledger.take_committable(), [(&"a", 6)]);
+        // Some of it again, and more than there is.
+        ledger.acknowledge_row(first.behind(5), 100);
+        assert_eq!(ledger.take_committable(), [(&"a", 9)]);
+        assert_eq!(ledger.unacknowledged(), 0);
+        let next = ledger.submit(a, 10);
+        ledger.acknowledge_row(first, 10);
+        assert_eq!(ledger.unacknowledged(), 1);
+        ledger.acknowledge(next);
+        assert_eq!(ledger.take_committable(), [(&"a", 10)]);
+    }
+
+    #[test]
+    fn withdrawn_records_neither_hold_back_nor_commit() {
+        let mut ledger = OffsetLedger::default();
+        let a = ledger.partition("a");
+        let first = ledger.submit_row(a, [1, 2, 3]);
+        // The last was dropped: it counts as done, and yet goes with those before it.
+        ledger.acknowledge(first.behind(2));
+        ledger.withdraw(first.behind(1));
         ledger.acknowledge(first);
         assert_eq!(ledger.take_committable(), [(&"a", 1)]);
-        let again = ledger.submit(a, 2);
-        assert_eq!(ledger.unacknowledged(), 1);
-        ledger.acknowledge(again);
-        ledger.acknowledge(again);
-        assert_eq!(ledger.take_committable(), [(&"a", 2)]);
+        let again = ledger.submit_row(a, [2, 3]);
+        assert_eq!(ledger.unacknowledged(), 2);
+        ledger.acknowledge_row(again, 2);
+        ledger.acknowledge_row(again, 2);
+        assert_eq!(ledger.take_committable(), [(&"a", 3)]);
+        assert_eq!(ledger.unacknowledged(), 0);
+        ledger.withdraw(first);
         assert_eq!(ledger.unacknowledged(), 0);
     }
 }
