@@ -7,11 +7,20 @@ use crate::ConnectError;
 
 /// A transform that needs no I/O: called record by record. Each task owns its instances.
 pub trait RecordTransform: Send {
-    /// The changed record, or `None` to drop it.
+    /// Changes the record in its place (records are large: moving one costs more than most of what is done to it);
+    /// `false` drops it. After an error nobody looks at what is left of it.
     ///
     /// # Errors
     /// The record does not fit; it fails at the TRANSFORMATION stage.
-    fn apply(&mut self, record: Record) -> Result<Option<Record>, ConnectError>;
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError>;
+
+    /// The changed record, or `None` if it is dropped.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+        Ok(self.change(&mut record)?.then_some(record))
+    }
 }
 
 /// A transform that does I/O or lives in another process. One answer per record, in order.

@@ -85,6 +85,11 @@ impl TransformChain {
         self.observer = observer;
     }
 
+    /// Whether nobody looks.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.observer.is_none()
+    }
+
     /// Whether a failure carries the record that its transform was given, for a caller that retries. It
     /// costs a copy of the record per transform.
     pub fn keep_for_retries(&mut self, keeps: bool) {
@@ -111,7 +116,8 @@ impl TransformChain {
     /// The stage that failed, with its class.
     pub fn apply_from(&mut self, first: usize, mut record: Record) -> Outcome {
         if self.observer.is_none() && !self.keeps {
-            return self.apply_unseen(first, record);
+            let kept = self.change_unseen(first, &mut record)?;
+            return Ok(kept.then_some(record));
         }
         for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
             let before = (self.keeps || self.observer.is_some()).then(|| record.clone());
@@ -133,28 +139,44 @@ impl TransformChain {
         Ok(Some(record))
     }
 
-    /// As [`Self::apply_from`] while nobody looks: a record is large, so it is handed from one transform to the next and
-    /// moved nowhere else.
-    fn apply_unseen(&mut self, first: usize, mut record: Record) -> Outcome {
+    /// As [`Self::apply`], in the record's place; `false`: one dropped it. After an error nothing is to be expected of it.
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub fn change(&mut self, record: &mut Record) -> Result<bool, StageFailure> {
+        if self.observer.is_none() && !self.keeps {
+            return self.change_unseen(0, record);
+        }
+        match self.apply_from(0, std::mem::take(record))? {
+            Some(changed) => {
+                *record = changed;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// While nobody looks: a record is large, and moved nowhere.
+    fn change_unseen(&mut self, first: usize, record: &mut Record) -> Result<bool, StageFailure> {
         for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
             if step.condition.is_some() {
-                match step.applies(&record) {
+                match step.applies(record) {
                     Ok(true) => {}
                     Ok(false) => continue,
                     Err(error) => return Err(step.failure(index, error)),
                 }
             }
             let outcome = match &mut step.transform {
-                TransformInstance::PerRecord(transform) => transform.apply(record),
+                TransformInstance::PerRecord(transform) => transform.change(record),
                 TransformInstance::Batch(_) => Err(step.by_batches()),
             };
             match outcome {
-                Ok(Some(next)) => record = next,
-                Ok(None) => return Ok(None),
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
                 Err(error) => return Err(step.failure(index, error)),
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 
     /// Runs all transforms on each record of a batch; one outcome per record, in order. Transforms

@@ -126,10 +126,10 @@ fn target(text: &str) -> Result<SchemaType, ConfigError> {
 }
 
 impl RecordTransform for Cast {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         if part.value.is_null() {
-            return Ok(Some(record));
+            return Ok(true);
         }
         let value = std::mem::take(&mut part.value);
         match (&part.schema, &self.spec) {
@@ -157,7 +157,7 @@ impl RecordTransform for Cast {
                 part.schema = Some(plan.schema.clone());
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

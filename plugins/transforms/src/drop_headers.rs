@@ -26,10 +26,10 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for DropHeaders {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         record
             .headers
             .retain(|header| !self.names.contains(&*header.key));
-        Ok(Some(record))
+        Ok(true)
     }
 }

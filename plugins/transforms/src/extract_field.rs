@@ -63,8 +63,8 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for ExtractField {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         match &part.schema {
             None => {
                 part.value = match &part.value {
@@ -79,7 +79,7 @@ impl RecordTransform for ExtractField {
                 part.value = value;
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

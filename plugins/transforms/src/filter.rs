@@ -18,7 +18,7 @@ pub(crate) fn make(_: &ParsedConfig, _: Side) -> Result<Box<dyn RecordTransform>
 }
 
 impl RecordTransform for Filter {
-    fn apply(&mut self, _record: Record) -> Result<Option<Record>, ConnectError> {
-        Ok(None)
+    fn change(&mut self, _record: &mut Record) -> Result<bool, ConnectError> {
+        Ok(false)
     }
 }

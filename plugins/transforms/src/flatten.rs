@@ -42,10 +42,10 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for Flatten {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         if part.value.is_null() {
-            return Ok(Some(record));
+            return Ok(true);
         }
         let value = std::mem::take(&mut part.value);
         match &part.schema {
@@ -67,7 +67,7 @@ impl RecordTransform for Flatten {
                 part.schema = Some(flat.clone());
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -76,9 +76,9 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for HeaderFrom {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         let mut headers = std::mem::take(&mut record.headers);
-        let part = self.side.of_mut(&mut record);
+        let part = self.side.of_mut(record);
         match (&part.schema, &mut part.value) {
             (None, Value::Map(map)) => {
                 for (field, header) in &self.pairs {
@@ -101,7 +101,7 @@ impl RecordTransform for HeaderFrom {
             (Some(_), other) => return Err(not_a_struct(other, self.purpose)),
         }
         record.headers = headers;
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -32,14 +32,14 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for HoistField {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         let value = std::mem::take(&mut part.value);
         let Some(schema) = &part.schema else {
             let mut map = MapValue::with_capacity(1);
             map.insert(self.field.clone(), value);
             part.value = map.into();
-            return Ok(Some(record));
+            return Ok(true);
         };
         let name = &self.field;
         let outer = self.schemas.get(schema, |schema| {
@@ -52,6 +52,6 @@ impl RecordTransform for HoistField {
         }
         part.value = Struct::from_slots(outer.clone(), slots).into();
         part.schema = Some(outer.clone());
-        Ok(Some(record))
+        Ok(true)
     }
 }

@@ -134,10 +134,10 @@ impl Source {
 }
 
 impl RecordTransform for InsertField {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         if part.value.is_null() {
-            return Ok(Some(record));
+            return Ok(true);
         }
         let value = std::mem::take(&mut part.value);
         let schema = part.schema.clone();
@@ -145,21 +145,21 @@ impl RecordTransform for InsertField {
             None => {
                 let mut map = require_map(value, PURPOSE)?;
                 for insertion in &self.insertions {
-                    if let Some(value) = insertion.source.value(&record)? {
+                    if let Some(value) = insertion.source.value(record)? {
                         map.insert(insertion.name.clone(), value);
                     }
                 }
-                self.side.of_mut(&mut record).value = map.into();
+                self.side.of_mut(record).value = map.into();
             }
             Some(schema) => {
                 let inner = require_struct(value, PURPOSE)?;
-                let (schema, inner) = self.widened(&schema, inner, &record)?;
-                let part = self.side.of_mut(&mut record);
+                let (schema, inner) = self.widened(&schema, inner, record)?;
+                let part = self.side.of_mut(record);
                 part.schema = Some(schema);
                 part.value = inner.into();
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

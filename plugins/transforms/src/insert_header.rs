@@ -34,8 +34,8 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for InsertHeader {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         record.headers.push(self.header.clone());
-        Ok(Some(record))
+        Ok(true)
     }
 }

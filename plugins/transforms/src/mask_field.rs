@@ -62,8 +62,8 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for MaskField {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         let value = std::mem::take(&mut part.value);
         if part.schema.is_none() {
             let mut map = require_map(value, PURPOSE)?;
@@ -73,7 +73,7 @@ impl RecordTransform for MaskField {
                 map.insert(key, masked);
             }
             part.value = map.into();
-            return Ok(Some(record));
+            return Ok(true);
         }
         let (schema, mut slots) = require_struct(value, PURPOSE)?.into_parts();
         let fields = &self.fields;
@@ -95,7 +95,7 @@ impl RecordTransform for MaskField {
             *slot = copy::put(field, value)?;
         }
         part.value = Struct::from_slots(schema, slots).into();
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -72,15 +72,15 @@ impl RegexRouter {
 }
 
 impl RecordTransform for RegexRouter {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         if let Some((from, to)) = &self.last
             && *from == record.topic
         {
             record.topic = to.clone();
-            return Ok(Some(record));
+            return Ok(true);
         }
         let to = self.route(&record.topic)?;
         self.last = Some((std::mem::replace(&mut record.topic, to.clone()), to));
-        Ok(Some(record))
+        Ok(true)
     }
 }

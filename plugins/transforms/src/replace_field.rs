@@ -127,10 +127,10 @@ impl Choice {
 }
 
 impl RecordTransform for ReplaceField {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         if part.value.is_null() {
-            return Ok(Some(record));
+            return Ok(true);
         }
         let value = std::mem::take(&mut part.value);
         match &part.schema {
@@ -160,7 +160,7 @@ impl RecordTransform for ReplaceField {
                 part.schema = Some(plan.schema.clone());
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -53,11 +53,11 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for SetSchemaMetadata {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         let Some(schema) = &part.schema else {
             if part.value.is_null() {
-                return Ok(Some(record));
+                return Ok(true);
             }
             return Err(ConnectError::data(
                 "Schema required for [updating schema metadata]",
@@ -80,6 +80,6 @@ impl RecordTransform for SetSchemaMetadata {
             part.value = Struct::from_slots(updated.clone(), slots).into();
         }
         part.schema = Some(updated.clone());
-        Ok(Some(record))
+        Ok(true)
     }
 }

@@ -121,8 +121,8 @@ fn now() -> i64 {
 }
 
 impl RecordTransform for TimestampConverter {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
-        let part = self.side.of_mut(&mut record);
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
+        let part = self.side.of_mut(record);
         let value = std::mem::take(&mut part.value);
         match &part.schema {
             None => part.value = self.schemaless(value)?,
@@ -137,7 +137,7 @@ impl RecordTransform for TimestampConverter {
                 part.value = value;
             }
         }
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

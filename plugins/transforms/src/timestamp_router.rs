@@ -42,9 +42,9 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for TimestampRouter {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         let Some(timestamp) = record.timestamp else {
-            return Err(missing(&record));
+            return Err(missing(record));
         };
         let format = self.format.as_ref().map_err(|error| {
             ConnectError::of("java.lang.IllegalArgumentException", error.to_string())
@@ -53,7 +53,7 @@ impl RecordTransform for TimestampRouter {
         let topic = self.topic_format.replace("${topic}", &record.topic);
         let topic = topic.replace("${timestamp}", &format.format(timestamp));
         record.topic = topic.into();
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn make(
 }
 
 impl RecordTransform for ValueToKey {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         record.key = match (&record.value.schema, &record.value.value) {
             (None, Value::Map(map)) => {
                 let mut key = MapValue::with_capacity(self.fields.len());
@@ -69,7 +69,7 @@ impl RecordTransform for ValueToKey {
             (Some(_), Value::Struct(value)) => self.of_struct(value)?,
             (Some(_), other) => return Err(not_a_struct(other, PURPOSE)),
         };
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

@@ -93,15 +93,18 @@ struct Single {
 }
 
 impl RecordTransform for Single {
-    fn apply(&mut self, record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         match self.name {
-            "Drop" => Ok(None),
+            "Drop" => Ok(false),
             "Fail" => Err(ConnectError::data("no")),
             _ if self.failures > 0 => {
                 self.failures -= 1;
                 Err(ConnectError::retriable("not yet"))
             }
-            _ => Ok(Some(changed(record, &self.text))),
+            _ => {
+                *record = changed(std::mem::take(record), &self.text);
+                Ok(true)
+            }
         }
     }
 }

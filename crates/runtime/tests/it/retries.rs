@@ -71,11 +71,11 @@ impl TransformPlugin for Tally {
 }
 
 impl RecordTransform for Stage {
-    fn apply(&mut self, mut record: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         // What a failed attempt leaves behind must not be seen by the next.
         let text = std::mem::take(&mut record.value.value).to_string();
         record.value.value = Value::from(self.call(&text)?);
-        Ok(Some(record))
+        Ok(true)
     }
 }
 

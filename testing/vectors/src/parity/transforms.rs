@@ -97,7 +97,7 @@ fn line(op: &str, class: &str, config: &str, record: &Record) -> String {
 struct Unexpected;
 
 impl RecordTransform for Unexpected {
-    fn apply(&mut self, _: Record) -> Result<Option<Record>, ConnectError> {
+    fn change(&mut self, _: &mut Record) -> Result<bool, ConnectError> {
         Err(ConnectError::connect("a transform with I/O"))
     }
 }
