@@ -97,6 +97,38 @@ impl Chain {
             .await
     }
 
+    /// Whether transforms and converters all work record by record, and nobody looks: then nothing is waited for.
+    #[must_use]
+    pub fn works_at_once(&self) -> bool {
+        self.transforms.is_per_record()
+            && self.transforms.is_unseen()
+            && self.converters.is_per_record()
+    }
+
+    /// As [`Self::decode_from`] the first stage, for a chain that [`works at once`](Self::works_at_once).
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub fn decode_at_once(
+        &mut self,
+        record: &mut Record,
+        raw: RawRecord<'_>,
+    ) -> Result<(), StageFailure> {
+        self.converters.decode_at_once(record, raw)
+    }
+
+    /// As [`Self::encode_from`] the first stage, for a chain that [`works at once`](Self::works_at_once).
+    ///
+    /// # Errors
+    /// The stage that failed, with its class.
+    pub fn encode_at_once(
+        &mut self,
+        record: &Record,
+        made: &mut Encoded,
+    ) -> Result<(), StageFailure> {
+        self.converters.encode_at_once(record, made)
+    }
+
     /// A record to the bytes for Kafka.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use milena_api::{
     ConnectError, ConverterInstance, ConverterUse, FromConnect, HeaderConverter, RawHeader,
-    ToConnect,
+    RecordConverter, ToConnect,
 };
 use milena_config::Props;
 use milena_data::{Record, SchemaAndValue};
@@ -109,6 +109,58 @@ impl Converters {
         self.decode_seen(Stage::KeyConverter, &mut record, raw, None)
             .await?;
         Ok(record)
+    }
+
+    /// Whether both converters work record by record.
+    pub(crate) fn is_per_record(&self) -> bool {
+        let both = [&self.key.inner, &self.value.inner];
+        both.iter()
+            .all(|inner| matches!(inner, ConverterInstance::PerRecord(_)))
+    }
+
+    /// As [`Self::decode`] of converters that work record by record: nothing is waited for.
+    pub(crate) fn decode_at_once(
+        &mut self,
+        record: &mut Record,
+        raw: RawRecord<'_>,
+    ) -> Result<(), StageFailure> {
+        let key = self.key.one();
+        let key = key.and_then(|one| one.to_connect(&record.topic, raw.headers, raw.key));
+        record.key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        let value = self.value.one();
+        let value = value.and_then(|one| one.to_connect(&record.topic, raw.headers, raw.value));
+        record.value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+        if !raw.headers.is_empty() {
+            let converter = &mut self.headers.inner;
+            let headers = converter.all_to_connect(&record.topic, raw.headers);
+            record.headers =
+                headers.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::encode`] of converters that work record by record: nothing is waited for.
+    pub(crate) fn encode_at_once(
+        &mut self,
+        record: &Record,
+        made: &mut Encoded,
+    ) -> Result<(), StageFailure> {
+        let topic: &str = &record.topic;
+        if !record.headers.is_empty() {
+            let headers = self.encode_headers(record);
+            made.headers = headers.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
+        }
+        let (headers, item) = (&mut made.headers, &record.key);
+        let key = self.key.one().and_then(|one| {
+            one.from_connect(topic, headers, item.schema.as_ref(), &item.value)
+        });
+        made.key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        let (headers, item) = (&mut made.headers, &record.value);
+        let value = self.value.one().and_then(|one| {
+            one.from_connect(topic, headers, item.schema.as_ref(), &item.value)
+        });
+        made.value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+        Ok(())
     }
 
     /// As [`Self::decode`], from a stage on, while somebody may look.
@@ -287,6 +339,17 @@ impl<T> Named<T> {
 }
 
 impl Named<ConverterInstance> {
+    /// The converter that works record by record.
+    fn one(&mut self) -> Result<&mut dyn RecordConverter, ConnectError> {
+        match &mut self.inner {
+            ConverterInstance::PerRecord(inner) => Ok(&mut **inner),
+            ConverterInstance::Batch(_) => {
+                let text = format!("converter {} works by batches", self.class);
+                Err(ConnectError::connect(text))
+            }
+        }
+    }
+
     async fn decode(
         &mut self,
         topic: &str,

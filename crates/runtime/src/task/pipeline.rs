@@ -44,7 +44,11 @@ pub(super) struct Made {
 
 /// The chain of one task. What fails and may be tried again is tried again where it failed: the stages
 /// before it have done their work (Java: `RetryWithToleranceOperator` runs each of them by itself).
-pub(super) struct Pipeline(Chain);
+pub(super) struct Pipeline {
+    chain: Chain,
+    /// Nothing of it waits, nor tries again.
+    at_once: bool,
+}
 
 impl Pipeline {
     /// Builds the chain of a connector; a converter that it does not name is the worker's, with the
@@ -57,7 +61,8 @@ impl Pipeline {
     ) -> Result<Self, ConnectError> {
         let mut chain = Chain::new(&Shelves(registry), connector, worker)?;
         chain.transforms().keep_for_retries(policy.retries());
-        Ok(Self(chain))
+        let at_once = chain.works_at_once() && !policy.retries();
+        Ok(Self { chain, at_once })
     }
 
     /// Transforms and converts a source record; `false`: filtered, or skipped by tolerance. A record that no transform
@@ -72,7 +77,7 @@ impl Pipeline {
         made.changed = None;
         made.encoded = Encoded::default();
         let mut failure = None;
-        if !self.0.transforms().is_empty() {
+        if !self.chain.transforms().is_empty() {
             let given = source.record.clone();
             match self.transform(0, given, &mut attempts).await {
                 Ok(Some(record)) => made.changed = Some(record),
@@ -85,7 +90,11 @@ impl Pipeline {
             let mut first = milena_chain::Stage::HeaderConverter;
             loop {
                 attempts.begin();
-                match self.0.encode_from(first, record, &mut made.encoded).await {
+                match self
+                    .chain
+                    .encode_from(first, record, &mut made.encoded)
+                    .await
+                {
                     Ok(()) => return Ok(true),
                     Err(error) if attempts.again(&error).await => first = error.stage,
                     Err(error) => {
@@ -95,12 +104,51 @@ impl Pipeline {
                 }
             }
         }
-        if let Some(failure) = failure {
-            let mut failure = failed(failure);
-            name_source(&mut failure.error, source);
-            policy.judge(&failure, || format!(", where source record is = {source}"))?;
+        match failure {
+            Some(failure) => skipped(failure, source, policy),
+            None => Ok(false),
         }
-        Ok(false)
+    }
+
+    /// As [`Self::encode`], when nothing of it waits.
+    pub(super) fn encode_at_once(
+        &mut self,
+        source: &SourceRecord,
+        made: &mut Made,
+        policy: &ErrorPolicy,
+    ) -> Option<Result<bool, ConnectError>> {
+        if !self.at_once {
+            return None;
+        }
+        made.changed = None;
+        made.encoded = Encoded::default();
+        let mut record = &source.record;
+        if !self.chain.transforms().is_empty() {
+            let changed = made.changed.insert(source.record.clone());
+            match self.chain.transforms().change(changed) {
+                Ok(true) => record = changed,
+                Ok(false) => return Some(Ok(false)),
+                Err(failure) => return Some(skipped(failure, source, policy)),
+            }
+        }
+        Some(match self.chain.encode_at_once(record, &mut made.encoded) {
+            Ok(()) => Ok(true),
+            Err(failure) => skipped(failure, source, policy),
+        })
+    }
+
+    /// As [`Self::decode`], when nothing of it waits.
+    pub(super) fn decode_at_once(
+        &mut self,
+        record: &mut Record,
+        raw: RawRecord<'_>,
+    ) -> Option<Result<bool, StageFailure>> {
+        if !self.at_once {
+            return None;
+        }
+        let decoded = self.chain.decode_at_once(record, raw);
+        let changed = decoded.and_then(|()| self.chain.transforms().change(record));
+        Some(changed.map_err(failed))
     }
 
     /// Converts a consumed record (its key and value not yet set) and transforms it, in its place: records are large, and
@@ -115,21 +163,17 @@ impl Pipeline {
         let mut first = milena_chain::Stage::KeyConverter;
         loop {
             attempts.begin();
-            match self.0.decode_from(first, record, raw).await {
+            match self.chain.decode_from(first, record, raw).await {
                 Ok(()) => break,
                 Err(failure) if attempts.again(&failure).await => first = failure.stage,
                 Err(failure) => return Err(failed(failure)),
             }
         }
-        if self.0.transforms().is_empty() {
+        if self.chain.transforms().is_empty() {
             return Ok(true);
         }
         let given = std::mem::take(record);
-        let transforms = self.0.transforms();
-        let transformed = match !policy.retries() && transforms.is_per_record() {
-            true => transforms.apply(given),
-            false => self.transform(0, given, &mut attempts).await,
-        };
+        let transformed = self.transform(0, given, &mut attempts).await;
         match transformed.map_err(failed)? {
             Some(made) => {
                 *record = made;
@@ -147,7 +191,7 @@ impl Pipeline {
     ) -> Result<Option<Record>, milena_chain::StageFailure> {
         loop {
             attempts.begin();
-            let transforms = self.0.transforms();
+            let transforms = self.chain.transforms();
             let outcome = if transforms.is_per_record() {
                 transforms.apply_from(first, record)
             } else {
@@ -224,6 +268,18 @@ fn failed(failure: milena_chain::StageFailure) -> StageFailure {
         class: failure.class.to_string(),
         error: failure.error,
     }
+}
+
+/// What becomes of a source record that failed: `false`, or what the task fails with.
+fn skipped(
+    failure: milena_chain::StageFailure,
+    source: &SourceRecord,
+    policy: &ErrorPolicy,
+) -> Result<bool, ConnectError> {
+    let mut failure = failed(failure);
+    name_source(&mut failure.error, source);
+    policy.judge(&failure, || format!(", where source record is = {source}"))?;
+    Ok(false)
 }
 
 /// Puts in what a transform cannot know when it shows a record in an error: where in its source it is from.

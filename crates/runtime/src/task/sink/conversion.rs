@@ -141,8 +141,13 @@ async fn convert(
                 originals.keep(&batch.topic, batch.partition, record);
             }
             let records = &mut converted.records;
-            let decoded = decoder.decode(&batch.topic, batch.partition, record, records);
-            if let Err(error) = decoded.await {
+            let (topic, partition) = (&batch.topic, batch.partition);
+            let begun = decoder.begin(topic, partition, record, records);
+            if begun.is_done() {
+                continue;
+            }
+            let finished = decoder.finish(begun, topic, partition, record, records);
+            if let Err(error) = finished.await {
                 converted.failure = Some(error);
                 break;
             }

@@ -9,7 +9,10 @@ use milena_data::{Record, SinkOrigin, SinkRecord, Text, TimestampType};
 use milena_kafka::ports::{self, InRecord};
 
 use super::dead_letters::{DeadLetters, Original};
-use crate::task::{failing::ErrorPolicy, pipeline::Pipeline};
+use crate::task::{
+    failing::{ErrorPolicy, StageFailure},
+    pipeline::Pipeline,
+};
 
 /// The converting end of a sink task.
 pub(super) struct Decoder {
@@ -34,25 +37,25 @@ impl Decoder {
         }
     }
 
-    /// Adds the record to the batch, unless it is filtered, or skipped by tolerance and (when configured) on its way to
-    /// the dead letter queue.
-    pub(super) async fn decode(
+    /// Adds the record to the batch and converts it there, as far as nothing is waited for: most records are done then
+    /// ([`Begun::is_done`]). All others must be [finished](Self::finish).
+    pub(super) fn begin(
         &mut self,
         topic: &str,
         partition: i32,
         consumed: &InRecord,
         batch: &mut Vec<SinkRecord>,
-    ) -> Result<(), ConnectError> {
+    ) -> Begun {
         if *self.topic != *topic {
             self.topic = topic.into();
         }
         let timestamp = match consumed.timestamp {
             -1 => None,
             negative if negative < 0 => {
-                return Err(ConnectError::of(
+                return Begun(Err(ConnectError::of(
                     "org.apache.kafka.common.InvalidRecordException",
                     format!("Invalid record timestamp {negative}"),
-                ));
+                )));
             }
             timestamp => Some(timestamp),
         };
@@ -72,23 +75,32 @@ impl Decoder {
             }),
             ..Record::default()
         });
-        let Some(record) = batch.last_mut() else {
-            return Ok(());
+        let headers = raw_headers(consumed);
+        Begun(Ok(batch.last_mut().and_then(|record| {
+            let raw = raw(consumed, &headers);
+            self.pipeline.decode_at_once(record, raw)
+        })))
+    }
+
+    /// Ends what was begun. What is filtered, or skipped by tolerance and (when configured) on its way to the dead letter
+    /// queue, is in the batch no more.
+    pub(super) async fn finish(
+        &mut self,
+        begun: Begun,
+        topic: &str,
+        partition: i32,
+        consumed: &InRecord,
+        batch: &mut Vec<SinkRecord>,
+    ) -> Result<(), ConnectError> {
+        let decoded = match (begun.0?, batch.last_mut()) {
+            (Some(decoded), _) => decoded,
+            (None, Some(record)) => {
+                let headers = raw_headers(consumed);
+                let raw = raw(consumed, &headers);
+                self.pipeline.decode(record, raw, &self.policy).await
+            }
+            (None, None) => return Ok(()),
         };
-        let raw: Vec<RawHeader> = consumed
-            .headers
-            .iter()
-            .map(|header| RawHeader {
-                key: header.key.as_ref().into(),
-                value: header.value.clone(),
-            })
-            .collect();
-        let given = RawRecord {
-            key: consumed.key.as_ref(),
-            value: consumed.value.as_ref(),
-            headers: &raw,
-        };
-        let decoded = self.pipeline.decode(record, given, &self.policy).await;
         if !matches!(decoded, Ok(true)) {
             batch.pop();
         }
@@ -106,6 +118,32 @@ impl Decoder {
         }
         self.policy
             .judge(&failure, || describe(topic, partition, consumed))
+    }
+}
+
+/// A record that was begun. Nothing was added to the batch: the error. Nothing was converted: `None`.
+pub(super) struct Begun(Result<Option<Result<bool, StageFailure>>, ConnectError>);
+
+impl Begun {
+    /// It is in the batch, and nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.0, Ok(Some(Ok(true))))
+    }
+}
+
+fn raw_headers(consumed: &InRecord) -> Vec<RawHeader> {
+    let headers = consumed.headers.iter().map(|header| RawHeader {
+        key: header.key.as_ref().into(),
+        value: header.value.clone(),
+    });
+    headers.collect()
+}
+
+fn raw<'a>(consumed: &'a InRecord, headers: &'a [RawHeader]) -> RawRecord<'a> {
+    RawRecord {
+        key: consumed.key.as_ref(),
+        value: consumed.value.as_ref(),
+        headers,
     }
 }
 
