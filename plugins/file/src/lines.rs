@@ -1,9 +1,9 @@
 //! Splits a stream of bytes into lines ended by `\n`, `\r` or `\r\n`.
 //!
 //! An unfinished last line is held back, and so is a trailing `\r` until the next byte tells whether a
-//! `\n` belongs to it. Lines share the buffer they were read into.
+//! `\n` belongs to it. The lines of a batch share a buffer.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use milena_data::Text;
 
 /// A line without its end, and how many bytes of the stream it took with its end. Bytes that are not UTF-8 are U+FFFD in
@@ -47,7 +47,10 @@ impl LineBuffer {
             from = end.1;
             self.searched = from;
         }
-        let block = self.unread.split_to(from).freeze();
+        // A buffer of the batch's own: the holders of lines are counted on the threads of those that have them, and to count
+        // those of all batches together on several threads is slower than to copy.
+        let block = Bytes::copy_from_slice(self.unread.get(..from).unwrap_or_default());
+        self.unread.advance(from);
         self.searched = self.searched.saturating_sub(from);
         if self.unread.last() == Some(&b'\r') {
             // The trailing \r must be looked at again together with the byte after it.
