@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use milena_kafka::ports::{OutRecord, StartAt};
+use milena_kafka::ports::{Fetcher, OutRecord, StartAt};
 use tokio::runtime::Runtime;
 
 use crate::worker::{Bench, begin, client, create, end, until};
@@ -30,8 +30,10 @@ const LOOK: Duration = Duration::from_micros(200);
 /// How long the last record may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Both directions, on each worker.
+/// Both directions, on each worker, and the way from one data client to another.
 pub(crate) fn run(runtime: &Runtime, bench: &mut Bench) -> Result<()> {
+    let found = runtime.block_on(alone(bench.bootstrap()))?;
+    show("latency, client alone", "library", found);
     for (worker, url, _) in bench.workers()? {
         let found = sink(runtime, bench, worker, &url)?;
         show("latency, Kafka to file", worker, found);
@@ -146,6 +148,66 @@ fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
     }
 }
 
+/// A fetcher of the data client that does nothing else.
+async fn alone(bootstrap: &str) -> Result<Vec<Duration>> {
+    let topic = "latency-alone";
+    create(bootstrap, topic).await?;
+    let settings = client(bootstrap);
+    let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
+    let start = vec![(topic.into(), 0, Some(StartAt::Earliest))];
+    fetcher.assign(start).await?;
+    let zero = Instant::now();
+    let mut settings = settings.clone();
+    settings.insert("linger.ms".to_owned(), "0".to_owned());
+    let name: Arc<str> = topic.into();
+    let producer = milena_kafka::clients()
+        .producer(&settings, Arc::new(|_| {}))
+        .await?;
+    let sending = tokio::spawn(async move {
+        let mut clock = tokio::time::interval(EVERY);
+        for number in 0..=WARM + COUNTED {
+            clock.tick().await;
+            let record = OutRecord {
+                topic: Arc::clone(&name),
+                value: Some(line(number, zero).into()),
+                ..OutRecord::default()
+            };
+            let sent = producer.send(vec![record]).await;
+            sent.map_err(|(_, error)| error)?;
+        }
+        producer.flush().await?;
+        producer.close(Duration::from_secs(1)).await;
+        anyhow::Ok(())
+    });
+    let found = fetch(&mut *fetcher, zero).await?;
+    sending.await??;
+    fetcher.close().await;
+    Ok(found)
+}
+
+/// Reads to the last record.
+async fn fetch(fetcher: &mut dyn Fetcher, zero: Instant) -> Result<Vec<Duration>> {
+    let (mut found, mut last) = (Vec::new(), Instant::now());
+    loop {
+        for batch in fetcher.poll(Duration::from_millis(100)).await? {
+            last = Instant::now();
+            for record in batch.records {
+                let value = record.value.unwrap_or_default();
+                let (number, took) = latency(std::str::from_utf8(&value)?, zero)?;
+                if number > WARM {
+                    found.push(took);
+                }
+                if number == WARM + COUNTED {
+                    return Ok(found);
+                }
+            }
+        }
+        if last.elapsed() > PATIENCE {
+            bail!("the last records did not come");
+        }
+    }
+}
+
 fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<Vec<Duration>> {
     let topic = format!("latency-{worker}-source");
     let input = bench.dir().join(format!("latency-{worker}.in"));
@@ -177,25 +239,7 @@ fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<V
         let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
         let start = vec![(topic.as_str().into(), 0, Some(StartAt::Earliest))];
         fetcher.assign(start).await?;
-        let (mut found, mut last) = (Vec::new(), Instant::now());
-        'all: loop {
-            for batch in fetcher.poll(Duration::from_millis(100)).await? {
-                last = Instant::now();
-                for record in batch.records {
-                    let value = record.value.unwrap_or_default();
-                    let (number, took) = latency(std::str::from_utf8(&value)?, zero)?;
-                    if number > WARM {
-                        found.push(took);
-                    }
-                    if number == WARM + COUNTED {
-                        break 'all;
-                    }
-                }
-            }
-            if last.elapsed() > PATIENCE {
-                bail!("the last records did not come");
-            }
-        }
+        let found = fetch(&mut *fetcher, zero).await?;
         fetcher.close().await;
         Ok(found)
     });
