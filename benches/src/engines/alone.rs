@@ -53,7 +53,8 @@ pub(crate) async fn run(
         let first = Arc::new(OnceLock::new());
         let (counted, noted) = (Arc::clone(&acked), Arc::clone(&first));
         let sink: AckSink = Arc::new(move |acks| {
-            let good = acks.iter().filter(|ack| ack.outcome.is_ok()).count() as u64;
+            let good = acks.iter().filter(|ack| ack.outcome.is_ok());
+            let good = good.map(|ack| ack.count).sum();
             counted.fetch_add(good, Ordering::Relaxed);
             noted.get_or_init(|| (Instant::now(), good));
         });

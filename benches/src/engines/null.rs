@@ -64,14 +64,17 @@ struct NullProducer {
 impl Producer for NullProducer {
     async fn send(&self, batch: Vec<OutRecord>) -> Result<(), (usize, KafkaError)> {
         let first = self.sent.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        let acks = (first..).zip(&batch).map(|(offset, record)| Ack {
-            ticket: record.ticket,
-            outcome: Ok(Acked {
+        if let Some(record) = batch.first() {
+            let at = Acked {
                 partition: 0,
-                offset: offset.cast_signed(),
-            }),
-        });
-        (self.acks)(acks.collect());
+                offset: first.cast_signed(),
+            };
+            (self.acks)(vec![Ack {
+                ticket: record.ticket,
+                count: batch.len() as u64,
+                outcome: Ok(at),
+            }]);
+        }
         Ok(())
     }
     fn stop_at_failure(&self) {}

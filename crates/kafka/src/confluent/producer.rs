@@ -47,6 +47,12 @@ struct AckBuffer {
 impl AckBuffer {
     fn push(&self, ack: Ack) {
         let mut acks = self.acks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most records are written in a row.
+        let ack = match acks.last_mut() {
+            Some(last) => last.extended(ack),
+            None => Some(ack),
+        };
+        let Some(ack) = ack else { return };
         acks.push(ack);
         if acks.len() == 1 {
             self.arrived.notify_one();
@@ -88,10 +94,7 @@ impl Callback for OnAck {
         };
         let failed = outcome.is_err();
         let buffer = &self.batch.buffer;
-        buffer.push(Ack {
-            ticket: self.ticket,
-            outcome,
-        });
+        buffer.push(Ack::of(self.ticket, outcome));
         if failed {
             buffer.failed.store(true, Ordering::Release);
         }

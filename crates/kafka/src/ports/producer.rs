@@ -44,13 +44,68 @@ pub struct Acked {
     pub offset: i64,
 }
 
-/// What became of one record.
+impl Acked {
+    /// The offset of a record that was written that many records behind.
+    #[must_use]
+    pub fn behind(&self, records: u64) -> i64 {
+        match self.offset {
+            -1 => -1,
+            first => first.saturating_add_unsigned(records),
+        }
+    }
+}
+
+/// What became of a record, or of several in a row.
 #[derive(Clone, Debug)]
 pub struct Ack {
-    /// The record's ticket.
+    /// The ticket of the (first) record.
     pub ticket: u64,
-    /// Written, or why not (after the client's own retries).
+    /// How many records it speaks of: those with the tickets that follow, written one behind the other. Of records that
+    /// were not written it is always one.
+    pub count: u64,
+    /// Where it was written, or why not (after the client's own retries).
     pub outcome: Result<Acked, KafkaError>,
+}
+
+impl Ack {
+    /// What became of one record.
+    #[must_use]
+    pub fn of(ticket: u64, outcome: Result<Acked, KafkaError>) -> Self {
+        Self {
+            ticket,
+            count: 1,
+            outcome,
+        }
+    }
+
+    /// Takes up another answer, if it is of the next ticket and was written right behind; else gives it back.
+    #[must_use]
+    pub fn extended(&mut self, next: Self) -> Option<Self> {
+        let (Ok(at), Ok(after)) = (&self.outcome, &next.outcome) else {
+            return Some(next);
+        };
+        let behind = i64::try_from(self.count).ok();
+        let follows = self.ticket.checked_add(self.count) == Some(next.ticket)
+            && at.partition == after.partition
+            && at.offset >= 0
+            && behind.and_then(|behind| at.offset.checked_add(behind)) == Some(after.offset);
+        if !follows {
+            return Some(next);
+        }
+        self.count += next.count;
+        None
+    }
+
+    /// The same, record by record.
+    pub fn each(self) -> impl Iterator<Item = Self> {
+        (0..self.count).map(move |behind| {
+            let outcome = self.outcome.clone().map(|at| Acked {
+                partition: at.partition,
+                offset: at.behind(behind),
+            });
+            Self::of(self.ticket + behind, outcome)
+        })
+    }
 }
 
 /// Takes acknowledgements, on the client's own thread: it must not block.
@@ -105,4 +160,40 @@ pub trait Producer: Send + Sync {
 
     /// Ends the producer; what is not answered by the deadline fails.
     async fn close(&self, within: Duration);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ack, Acked};
+    use crate::ports::{KafkaError, KafkaErrorKind};
+
+    fn at(ticket: u64, partition: i32, offset: i64) -> Ack {
+        Ack::of(ticket, Ok(Acked { partition, offset }))
+    }
+
+    #[test]
+    fn answers_in_a_row_are_one_and_can_be_told_apart_again() {
+        let mut ack = at(7, 0, 100);
+        assert!(ack.extended(at(8, 0, 101)).is_none());
+        assert!(ack.extended(at(9, 0, 102)).is_none());
+        let each: Vec<_> = ack
+            .each()
+            .map(|ack| (ack.ticket, ack.count, ack.outcome.unwrap().offset))
+            .collect();
+        assert_eq!(each, [(7, 1, 100), (8, 1, 101), (9, 1, 102)]);
+    }
+
+    #[test]
+    fn what_is_not_in_a_row_stays_apart() {
+        let failed = Ack::of(8, Err(KafkaError::new(KafkaErrorKind::Fatal, "no")));
+        let others = [at(8, 1, 101), at(9, 0, 101), at(8, 0, 102), failed.clone()];
+        for other in others {
+            assert!(at(7, 0, 100).extended(other.clone()).is_some(), "{other:?}");
+        }
+        assert!(failed.clone().extended(at(9, 0, 1)).is_some());
+        // Without offsets (acks=0) nothing is known to be in a row.
+        assert!(at(7, 0, -1).extended(at(8, 0, 0)).is_some());
+        assert!(at(7, 0, -1).extended(at(8, 0, -1)).is_some());
+        assert!(at(u64::MAX, 0, 1).extended(at(0, 0, 2)).is_some());
+    }
 }

@@ -115,7 +115,8 @@ pub(crate) struct Acks {
 
 impl Acks {
     pub(crate) fn take(&self, list: Vec<Ack>) {
-        self.list.lock().unwrap().extend(list);
+        let each = list.into_iter().flat_map(Ack::each);
+        self.list.lock().unwrap().extend(each);
         self.arrived.notify_one();
     }
 

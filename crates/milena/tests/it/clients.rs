@@ -192,7 +192,10 @@ fn the_rust_client_writes_transactions_and_reads_what_was_committed() {
         };
         let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
         let noted = Arc::clone(&acks);
-        let sink = Arc::new(move |mut more: Vec<Ack>| noted.lock().unwrap().append(&mut more));
+        let sink = Arc::new(move |more: Vec<Ack>| {
+            let more = more.into_iter().flat_map(Ack::each);
+            noted.lock().unwrap().extend(more);
+        });
         let transactional = props(&[
             ("transactional.id", "t"),
             ("enable.idempotence", "true"),

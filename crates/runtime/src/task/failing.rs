@@ -11,7 +11,7 @@ use milena_core::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::metrics::TaskMetrics;
 
@@ -93,6 +93,11 @@ impl ErrorPolicy {
                 true
             }
         }
+    }
+
+    /// Says that a record could not be converted now.
+    pub(super) fn will_be_sent_again(&self, error: &ConnectError) {
+        warn!(task = %self.id, %error, "a record will be sent again");
     }
 
     /// Reports a failure that was not mended and decides: `Ok` skips the record, an error fails the task.

@@ -40,7 +40,7 @@ struct Waiting {
 /// A ticket is the number of its batch.
 fn take_acks(waiting: &Mutex<Waiting>, acks: Vec<Ack>) {
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-    for ack in acks {
+    for ack in acks.into_iter().flat_map(Ack::each) {
         let Some(batch) = waiting.batches.get_mut(&ack.ticket) else {
             continue;
         };

@@ -19,6 +19,7 @@ mod healing;
 mod odd_sources;
 mod open_transactions;
 mod own_offsets;
+mod polled_ahead;
 mod recording;
 mod reload;
 mod retries;

@@ -10,14 +10,15 @@ use milena_core::{
     offsets::{OffsetLedger, PartitionIndex, Submission, encode_offset_key, encode_offset_value},
 };
 use milena_data::{SourceMap, SourceRecord};
-use milena_kafka::ports::{KafkaError, OutRecord, Producer};
+use milena_kafka::ports::{Acked, KafkaError, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
-    batch::{InFlight, Preparation, Sent, written},
+    batch::{Preparation, Prepared, Row, origin, told},
     handing_over::{Batch, Handed, HandingOver, handed_over},
     idle::Idle,
+    in_flight::InFlight,
 };
 use crate::task::{
     OffsetWrite, TaskEvent, TaskTarget, ack_inbox::AckInbox, clients::source_producer,
@@ -36,21 +37,14 @@ type Write = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 /// Fewer records than this are not worth another task.
 const BESIDE_MIN: usize = 64;
 
-struct Waiting {
-    sent: Sent,
-    submission: Option<Submission>,
-}
-
 struct Engine<'a> {
     running: &'a mut Running,
     preparation: Preparation,
     producer: Arc<dyn Producer>,
     inbox: Arc<AckInbox>,
     ledger: OffsetLedger<Bytes, Arc<SourceMap>>,
-    in_flight: InFlight<Waiting>,
+    in_flight: InFlight,
     topics: TopicUse,
-    /// The topic of the last record.
-    topic: Arc<str>,
     /// The last source partition seen, so that its key is encoded once per batch, not per record.
     partition: Option<(Arc<SourceMap>, PartitionIndex)>,
     /// Committable and not yet written, by key.
@@ -93,7 +87,6 @@ pub(super) async fn run(
         ledger: OffsetLedger::default(),
         in_flight: InFlight::default(),
         topics: TopicUse::default(),
-        topic: "".into(),
         partition: None,
         pending: BTreeMap::new(),
         writing: None,
@@ -196,19 +189,7 @@ impl Engine<'_> {
                     }
                 }
                 polled = &mut poll => {
-                    return match polled {
-                        Ok(batch) => {
-                            if let Some(batch) = &batch {
-                                self.running.metrics.polled(batch.len(), begun.elapsed());
-                            }
-                            Ok(batch.unwrap_or_default())
-                        }
-                        Err(error) if error.is_retriable() => {
-                            warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
-                            Ok(Vec::new())
-                        }
-                        Err(error) => Err(error),
-                    };
+                    return super::given(self.running, polled, begun);
                 }
                 () = self.inbox.arrived() => self.take_acks().await?,
                 () = super::at(commit_at) => self.begin_commit(),
@@ -247,25 +228,7 @@ impl Engine<'_> {
     /// the other.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<(), ConnectError> {
         self.running.metrics.batch(batch.len());
-        let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
-        // Of each record as far as it went: whether it is sent (else it was dropped).
-        let mut kept = Vec::with_capacity(batch.len());
-        let (mut retry_from, mut fatal) = (None, None);
-        self.preparation.begin_batch();
-        for record in &batch {
-            match self.preparation.prepare(record, &mut out).await {
-                Ok(sent) => kept.push(sent),
-                Err(error) if error.is_retriable() => {
-                    warn!(task = %self.running.spec.id, %error, "a record will be sent again");
-                    retry_from = Some(kept.len());
-                    break;
-                }
-                Err(error) => {
-                    fatal = Some(error);
-                    break;
-                }
-            }
-        }
+        let prepared = self.preparation.convert(&batch).await;
         // Order: the rest of an earlier batch goes before this one.
         self.wait_handed_over().await?;
         if self.running.stopping.is_cancelled() {
@@ -276,50 +239,67 @@ impl Engine<'_> {
             self.unsent.extend(batch);
             return Ok(());
         }
-        // The index in `batch` of each record in `out`.
-        let mut origins = Vec::with_capacity(out.len());
-        for (index, (record, kept)) in batch.iter().zip(kept).enumerate() {
-            let submission = match self.submit(record) {
+        let Prepared {
+            mut out,
+            first,
+            offsets,
+            rows,
+            mut retry_from,
+            mut fatal,
+        } = prepared;
+        let mut offsets = offsets.into_iter();
+        let mut records = batch.iter();
+        let mut count = 0;
+        for row in &rows {
+            let own = offsets.by_ref().take(row.count).flatten();
+            let submission = match self.submit(row, own) {
                 Ok(submission) => submission,
                 Err(error) => {
-                    out.truncate(origins.len());
+                    out.truncate(count);
                     (retry_from, fatal) = (None, Some(error));
                     break;
                 }
             };
-            if kept && let Some(out) = out.get_mut(origins.len()) {
-                out.ticket = self.in_flight.next_ticket();
-                // Its own copy: the other is counted on the thread that hands over.
-                if *self.topic != *out.topic {
-                    self.topic = out.topic.as_ref().into();
-                }
-                let sent = Sent {
-                    topic: Arc::clone(&self.topic),
-                    record: self.wants_records.then(|| Box::new(record.clone())),
+            let own = records.by_ref().take(row.count);
+            if let Some(topic) = &row.topic {
+                let kept = match self.wants_records {
+                    true => own.cloned().map(Some).collect(),
+                    false => {
+                        own.for_each(drop);
+                        Vec::new()
+                    }
                 };
-                self.in_flight.add(Waiting { sent, submission });
-                origins.push(index);
+                let ticket = first + count as u64;
+                self.in_flight
+                    .add(ticket, row.count, Arc::clone(topic), submission, kept);
+                count += row.count;
                 continue;
             }
-            self.running.metrics.dropped(1);
+            self.running.metrics.dropped(row.count);
             // R14: a dropped record counts as done, or it would hold back its partition.
             if let Some(submission) = submission {
-                self.ledger.acknowledge(submission);
+                self.ledger.acknowledge_row(submission, row.count as u64);
             }
             if self.wants_records {
-                self.committed.push(CommittedRecord {
+                self.committed.extend(own.map(|record| CommittedRecord {
                     record: record.clone(),
                     written: None,
-                });
+                }));
+            } else {
+                own.for_each(drop);
             }
         }
+        let rows = rows.iter().map(|row| (row.count, row.topic.is_some()));
+        let rows = rows.collect();
         let waits = retry_from.is_some() || fatal.is_some() || out.len() < BESIDE_MIN;
         self.handing_over = Some(HandingOver::begin(
             &self.producer,
             out,
             Batch {
                 records: batch,
-                origins,
+                first,
+                count,
+                rows,
                 retry_from,
                 fatal,
             },
@@ -346,17 +326,15 @@ impl Engine<'_> {
         };
         let Batch {
             records,
-            origins,
+            first,
+            count,
+            rows,
             mut retry_from,
             mut fatal,
         } = batch;
         if let Err((accepted, error)) = outcome {
-            for _ in accepted..origins.len() {
-                if let Some(Waiting {
-                    submission: Some(submission),
-                    ..
-                }) = self.in_flight.take_back()
-                {
+            if accepted < count {
+                for submission in self.in_flight.take_back(first + accepted as u64) {
                     self.ledger.withdraw(submission);
                 }
             }
@@ -371,7 +349,9 @@ impl Engine<'_> {
             }
             debug!(task = %self.running.spec.id, %error, "the rest of a batch will be sent again");
             fatal = None;
-            retry_from = origins.get(accepted).copied().or(retry_from);
+            retry_from = (accepted < count)
+                .then(|| origin(&rows, accepted))
+                .or(retry_from);
         }
         if let Some(error) = fatal {
             return Err(error);
@@ -388,9 +368,14 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn submit(&mut self, record: &SourceRecord) -> Result<Option<Submission>, ConnectError> {
-        let (Some(partition), Some(offset)) = (&record.source_partition, &record.source_offset)
-        else {
+    /// Notes a row in the ledger, if it has a place in its source.
+    fn submit(
+        &mut self,
+        row: &Row,
+        offsets: impl Iterator<Item = Arc<SourceMap>>,
+    ) -> Result<Option<Submission>, ConnectError> {
+        let Some(partition) = &row.partition else {
+            offsets.for_each(drop);
             return Ok(None);
         };
         let index = match &self.partition {
@@ -401,7 +386,7 @@ impl Engine<'_> {
                 index
             }
         };
-        Ok(Some(self.ledger.submit(index, Arc::clone(offset))))
+        Ok(Some(self.ledger.submit_row(index, offsets)))
     }
 
     fn key(&self, partition: &SourceMap) -> Result<Bytes, ConnectError> {
@@ -417,45 +402,40 @@ impl Engine<'_> {
         }
         let mut acked = 0;
         let mut failed = None;
-        // Most acknowledgements are of one topic.
-        let mut used: Option<Arc<str>> = None;
         for ack in acks {
-            let Some(Waiting { sent, submission }) = self.in_flight.answer(ack.ticket) else {
-                continue;
-            };
             let at = match ack.outcome {
-                Ok(at) => {
-                    acked += 1;
-                    Some(at)
-                }
+                Ok(at) => Some(at),
                 Err(error) => {
                     if let Err(error) = self.refused(error) {
                         // Not acknowledged: its offset holds back its partition. The others are.
                         failed = failed.or(Some(error));
+                        self.in_flight.answer(ack.ticket, ack.count);
                         continue;
                     }
                     None
                 }
             };
-            if let Some(submission) = submission {
-                // NoLoss: the ledger advances only on an answer.
-                self.ledger.acknowledge(submission);
-            }
-            if at.is_some()
-                && used
-                    .as_ref()
-                    .is_none_or(|last| !Arc::ptr_eq(last, &sent.topic))
+            let mut behind = 0;
+            while let left = ack.count.saturating_sub(behind)
+                && left > 0
+                && let Some(answered) = self.in_flight.answer(ack.ticket + behind, left)
             {
-                if let Some(topic) = self.topics.first(&sent.topic) {
-                    self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+                if let Some(first) = answered.submission {
+                    // NoLoss: the ledger advances only on an answer.
+                    self.ledger.acknowledge_row(first, answered.count as u64);
                 }
-                used = Some(Arc::clone(&sent.topic));
-            }
-            if let Some(record) = sent.record {
-                self.committed.push(CommittedRecord {
-                    record: *record,
-                    written: at.map(|at| written(&sent.topic, &at)),
+                if at.is_some() {
+                    acked += answered.count;
+                    if let Some(topic) = self.topics.first(&answered.topic) {
+                        self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
+                    }
+                }
+                let at = at.as_ref().map(|at| Acked {
+                    partition: at.partition,
+                    offset: at.behind(behind),
                 });
+                behind += answered.count as u64;
+                self.committed.extend(told(answered, at.as_ref()));
             }
         }
         self.running.metrics.written(acked);

@@ -1,17 +1,88 @@
-//! Turns a polled batch into records to produce, and keeps what is in flight.
+//! Turns a polled batch into records to produce.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use milena_api::{ConnectError, TopicPartition};
-use milena_data::{SourceRecord, Text};
+use milena_api::{CommittedRecord, ConnectError, TopicPartition};
+use milena_data::{Record, SourceMap, SourceRecord, Text};
 use milena_kafka::ports::{Acked, Header, OutRecord};
 
+use super::in_flight::Answered;
 use crate::task::{
     failing::ErrorPolicy,
     pipeline::{Made, Pipeline},
     start::Running,
     topics::{TopicCreation, has_rules},
 };
+
+/// A batch as far as it could be converted; nothing of it is on its way.
+#[derive(Default)]
+pub(super) struct Prepared {
+    /// What is sent.
+    pub(super) out: Vec<OutRecord>,
+    /// The ticket of the first that is sent; the others have those that follow.
+    pub(super) first: u64,
+    /// The source offset of each record.
+    pub(super) offsets: Vec<Option<Arc<SourceMap>>>,
+    /// What records in a row have in common: in most batches all.
+    pub(super) rows: Vec<Row>,
+    /// The index of the first record that could not be converted now.
+    pub(super) retry_from: Option<usize>,
+    /// What the task fails with after the rest.
+    pub(super) fatal: Option<ConnectError>,
+}
+
+/// Records in a row that are alike.
+pub(super) struct Row {
+    pub(super) count: usize,
+    /// Where they are sent; `None`: they were dropped, by a filter or by tolerance.
+    pub(super) topic: Option<Arc<str>>,
+    /// Their source partition, if they have one and an offset.
+    pub(super) partition: Option<Arc<SourceMap>>,
+}
+
+impl Prepared {
+    fn note(&mut self, record: &SourceRecord, topic: Option<&Arc<str>>) {
+        self.offsets.push(record.source_offset.clone());
+        let partition = record.source_partition.as_ref();
+        let partition = partition.filter(|_| record.source_offset.is_some());
+        if let Some(row) = self.rows.last_mut()
+            && same(row.topic.as_ref(), topic)
+            && same(row.partition.as_ref(), partition)
+        {
+            row.count += 1;
+            return;
+        }
+        self.rows.push(Row {
+            count: 1,
+            topic: topic.cloned(),
+            partition: partition.cloned(),
+        });
+    }
+}
+
+fn same<T: ?Sized>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// The index in its batch of a record that is sent, by its place among those that are sent: of each row, how many it has
+/// and whether it is sent.
+pub(super) fn origin(rows: &[(usize, bool)], sent: usize) -> usize {
+    let (mut index, mut left) = (0, sent);
+    for (count, is_sent) in rows {
+        if *is_sent {
+            if left < *count {
+                return index + left;
+            }
+            left -= count;
+        }
+        index += count;
+    }
+    index + left
+}
 
 /// Prepares records one by one.
 pub(super) struct Preparation {
@@ -23,6 +94,8 @@ pub(super) struct Preparation {
     /// It is known to be there.
     is_there: bool,
     made: Made,
+    /// Tickets count up; those of records that were not sent after all are never used.
+    next_ticket: u64,
 }
 
 impl Preparation {
@@ -49,133 +122,147 @@ impl Preparation {
             topic: "".into(),
             is_there: false,
             made: Made::default(),
+            next_ticket: 0,
         })
     }
 
-    /// The topic's name is shared by the records of one batch only: those of the last are still in other hands, and to
-    /// count holders on two threads is slow.
-    pub(super) fn begin_batch(&mut self) {
+    /// Converts a batch as far as it can be converted now.
+    pub(super) async fn convert(&mut self, batch: &[SourceRecord]) -> Prepared {
+        // The name is shared by the records of one batch only: those of the last are still in other hands, and to count
+        // holders on two threads is slow.
         self.topic = self.topic.as_ref().into();
+        let mut prepared = Prepared {
+            out: Vec::with_capacity(batch.len()),
+            offsets: Vec::with_capacity(batch.len()),
+            first: self.next_ticket,
+            ..Prepared::default()
+        };
+        for (index, record) in batch.iter().enumerate() {
+            let encoded = self
+                .pipeline
+                .encode_at_once(record, &mut self.made, &self.policy);
+            let encoded = match encoded {
+                Some(encoded) => encoded,
+                None => {
+                    let encoded = self.pipeline.encode(record, &mut self.made, &self.policy);
+                    encoded.await
+                }
+            };
+            let mut outcome = encoded.and_then(|kept| Ok(kept && self.take_topic(record)?));
+            if let Ok(true) = outcome
+                && let Some(creation) = &mut self.creation
+                && !self.is_there
+            {
+                let there = creation.ensure(&self.topic).await;
+                self.is_there = there.is_ok();
+                outcome = there.map(|()| true);
+            }
+            match outcome {
+                Ok(true) => {
+                    let out = self.out(record);
+                    prepared.out.push(out);
+                    prepared.note(record, Some(&self.topic));
+                }
+                Ok(false) => prepared.note(record, None),
+                Err(error) if error.is_retriable() => {
+                    self.policy.will_be_sent_again(&error);
+                    prepared.retry_from = Some(index);
+                    break;
+                }
+                Err(error) => {
+                    prepared.fatal = Some(error);
+                    break;
+                }
+            }
+        }
+        prepared
     }
 
-    /// Transforms, converts, makes sure of the topic, and adds the record to what is sent, without a ticket. `false`: dropped
-    /// by a filter or by tolerance. A retriable error: nothing was done, try again.
-    pub(super) async fn prepare(
-        &mut self,
-        source: &SourceRecord,
-        out: &mut Vec<OutRecord>,
-    ) -> Result<bool, ConnectError> {
-        let encoded = self.pipeline.encode(source, &mut self.made, &self.policy);
-        if !encoded.await? {
-            return Ok(false);
-        }
+    /// What was made of a source record.
+    fn made<'a>(&'a self, source: &'a SourceRecord) -> &'a Record {
+        self.made.changed.as_ref().unwrap_or(&source.record)
+    }
+
+    /// Looks at where a record goes: always `true`.
+    fn take_topic(&mut self, source: &SourceRecord) -> Result<bool, ConnectError> {
         let record = self.made.changed.as_ref().unwrap_or(&source.record);
-        let timestamp = match record.timestamp {
-            Some(-1) | None => None,
-            Some(timestamp) if timestamp < 0 => {
-                return Err(ConnectError::of(
-                    "org.apache.kafka.common.InvalidRecordException",
-                    format!("Invalid record timestamp {timestamp}"),
-                ));
-            }
-            timestamp => timestamp,
-        };
+        if let Some(timestamp) = record.timestamp
+            && timestamp < -1
+        {
+            return Err(ConnectError::of(
+                "org.apache.kafka.common.InvalidRecordException",
+                format!("Invalid record timestamp {timestamp}"),
+            ));
+        }
         if *self.topic != *record.topic {
             self.topic = (&*record.topic).into();
             self.is_there = false;
         }
-        if let Some(creation) = &mut self.creation
-            && !self.is_there
-        {
-            creation.ensure(&self.topic).await?;
-            self.is_there = true;
-        }
-        let encoded = &mut self.made.encoded;
-        let headers = std::mem::take(&mut encoded.headers);
-        let headers = headers.into_iter().map(|header| Header {
-            key: (&*header.key).into(),
-            value: header.value,
-        });
-        out.push(OutRecord {
-            topic: Arc::clone(&self.topic),
-            partition: record.partition,
-            timestamp,
-            key: encoded.key.take(),
-            value: encoded.value.take(),
-            headers: headers.collect(),
-            ticket: 0,
-        });
         Ok(true)
     }
-}
 
-/// Records that were handed to the producer and are not answered, by ticket. Tickets count up.
-pub(super) struct InFlight<T> {
-    first: u64,
-    waiting: VecDeque<Option<T>>,
-    unanswered: usize,
-}
-
-impl<T> Default for InFlight<T> {
-    fn default() -> Self {
-        Self {
-            first: 0,
-            waiting: VecDeque::new(),
-            unanswered: 0,
+    /// What is sent of a record, without a ticket.
+    fn out(&mut self, source: &SourceRecord) -> OutRecord {
+        let record = self.made(source);
+        let (partition, timestamp) = (record.partition, record.timestamp);
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let encoded = &mut self.made.encoded;
+        let headers = std::mem::take(&mut encoded.headers).into_iter();
+        OutRecord {
+            topic: Arc::clone(&self.topic),
+            partition,
+            timestamp: timestamp.filter(|timestamp| *timestamp != -1),
+            key: encoded.key.take(),
+            value: encoded.value.take(),
+            headers: headers
+                .map(|header| Header {
+                    key: (&*header.key).into(),
+                    value: header.value,
+                })
+                .collect(),
+            ticket,
         }
-    }
-}
-
-impl<T> InFlight<T> {
-    /// The ticket that [`Self::add`] will give next.
-    pub(super) fn next_ticket(&self) -> u64 {
-        self.first + self.waiting.len() as u64
-    }
-
-    /// Adds a record under the next ticket.
-    pub(super) fn add(&mut self, item: T) {
-        self.waiting.push_back(Some(item));
-        self.unanswered += 1;
-    }
-
-    /// Takes an answered record; `None` when it is unknown or was taken.
-    pub(super) fn answer(&mut self, ticket: u64) -> Option<T> {
-        let at = usize::try_from(ticket.checked_sub(self.first)?).ok()?;
-        let item = self.waiting.get_mut(at)?.take()?;
-        self.unanswered -= 1;
-        while matches!(self.waiting.front(), Some(None)) {
-            self.waiting.pop_front();
-            self.first += 1;
-        }
-        Some(item)
-    }
-
-    /// Takes back the newest record, which was not sent after all.
-    pub(super) fn take_back(&mut self) -> Option<T> {
-        let item = self.waiting.pop_back()??;
-        self.unanswered -= 1;
-        Some(item)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.unanswered
     }
 }
 
 /// Where a record was written, for `commit_records`.
-pub(super) fn written(topic: &Arc<str>, at: &Acked) -> (TopicPartition, i64) {
+fn written(topic: &Arc<str>, at: &Acked, behind: u64) -> (TopicPartition, i64) {
     (
         TopicPartition {
             topic: Text::from(topic.as_ref()),
             partition: at.partition,
         },
-        at.offset,
+        at.behind(behind),
     )
 }
 
-/// What stays of a record until it is answered.
-pub(super) struct Sent {
-    pub(super) topic: Arc<str>,
-    /// Kept only for tasks that want it back; behind a pointer, for the tens of thousands that do not.
-    pub(super) record: Option<Box<SourceRecord>>,
+/// What is told of records that were answered.
+pub(super) fn told(
+    answered: Answered,
+    at: Option<&Acked>,
+) -> impl Iterator<Item = CommittedRecord> {
+    let topic = answered.topic;
+    let records = (0..).zip(answered.records);
+    records.map(move |(behind, record)| CommittedRecord {
+        record,
+        written: at.map(|at| written(&topic, at, behind)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn the_origin_of_what_is_sent_is_found() {
+        let origins = |rows: &[(usize, bool)]| {
+            let all = (0..4).map(|sent| origin(rows, sent));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(origins(&[(4, true)]), [0, 1, 2, 3]);
+        let rows = [(2, false), (2, true), (1, false), (9, true)];
+        assert_eq!(origins(&rows), [2, 3, 5, 6]);
+        assert_eq!(origins(&[(2, true), (1, true), (1, false)]), [0, 1, 2, 4]);
+    }
 }

@@ -13,15 +13,17 @@ use milena_core::{
     task::{BoundaryRequest, TransactionBoundary, parse_boundary},
 };
 use milena_data::{SourceMap, SourceRecord};
-use milena_kafka::ports::{Ack, CommitError, OutRecord, Producer};
+use milena_kafka::ports::{Acked, CommitError, OutRecord, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
     Ended,
+    ahead::{Ahead, Pace, PollAhead},
     at_least_once::{construction, offset_key},
-    batch::{InFlight, Preparation, Sent, written},
+    batch::{Preparation, Prepared, Row, origin, told},
     idle::Idle,
+    in_flight::InFlight,
     marks::{Marks, Part},
 };
 use crate::task::{
@@ -43,7 +45,7 @@ struct Engine<'a> {
     inbox: Arc<AckInbox>,
     offsets_topic: Arc<str>,
     boundary: TransactionBoundary,
-    in_flight: InFlight<Sent>,
+    in_flight: InFlight,
     topics: TopicUse,
     open: bool,
     last_commit: Instant,
@@ -60,6 +62,11 @@ struct Engine<'a> {
     unknown: bool,
     sent: usize,
     idle: Idle,
+    pace: Pace,
+    /// What was polled while a transaction was committed.
+    ahead: Option<Ahead>,
+    /// The first of `parts`, converted already.
+    prepared: Option<Prepared>,
 }
 
 pub(super) async fn run(
@@ -123,6 +130,9 @@ pub(super) async fn run(
         unknown: false,
         sent: 0,
         idle: Idle::default(),
+        pace: Pace::default(),
+        ahead: None,
+        prepared: None,
     };
     let mut outcome = super::start(engine.running, task, marks.map(|marks| marks as _)).await;
     if outcome.is_ok() {
@@ -187,14 +197,14 @@ impl Engine<'_> {
                 return Ok(());
             }
             if self.parts.is_empty() {
-                let begun = Instant::now();
-                let batch = self.poll(task).await?;
-                if let Some(rest) = self.idle.after(batch.is_empty(), begun.elapsed()) {
-                    tokio::select! {
-                        () = self.running.stopping.cancelled() => {}
-                        () = tokio::time::sleep(rest) => {}
+                let batch = match self.ahead.take() {
+                    Some(ahead) => {
+                        let (batch, prepared) = ahead?;
+                        self.prepared = Some(prepared);
+                        batch
                     }
-                }
+                    None => self.next(task).await?,
+                };
                 self.parts = match &self.marks {
                     Some(marks) => marks.cut(batch)?.into(),
                     None => VecDeque::from([Part {
@@ -250,6 +260,20 @@ impl Engine<'_> {
         self.commit(task).await
     }
 
+    /// A poll, and a rest after it if the source never waits.
+    async fn next(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
+        let begun = Instant::now();
+        let batch = self.poll(task).await?;
+        let took = begun.elapsed();
+        if let Some(rest) = self.idle.after(batch.is_empty(), took) {
+            tokio::select! {
+                () = self.running.stopping.cancelled() => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+        Ok(batch)
+    }
+
     async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
         let interval = match self.boundary {
             TransactionBoundary::Interval(interval) if self.open => {
@@ -265,19 +289,7 @@ impl Engine<'_> {
                 self.running.target.mark_changed();
                 Ok(Vec::new())
             }
-            polled = task.poll() => match polled {
-                Ok(batch) => {
-                    if let Some(batch) = &batch {
-                        self.running.metrics.polled(batch.len(), begun.elapsed());
-                    }
-                    Ok(batch.unwrap_or_default())
-                }
-                Err(error) if error.is_retriable() => {
-                    warn!(task = %self.running.spec.id, %error, "poll failed and will be tried again");
-                    Ok(Vec::new())
-                }
-                Err(error) => Err(error),
-            },
+            polled = task.poll() => super::given(self.running, polled, begun),
             () = super::at(interval) => Ok(Vec::new()),
         }
     }
@@ -285,42 +297,31 @@ impl Engine<'_> {
     /// Sends records in the open transaction; answers what could not be sent now.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<Vec<SourceRecord>, ConnectError> {
         self.running.metrics.batch(batch.len());
-        let mut out: Vec<OutRecord> = Vec::with_capacity(batch.len());
-        let mut origins = Vec::with_capacity(batch.len());
-        let mut retry_from = None;
-        for (index, record) in batch.iter().enumerate() {
-            match self.preparation.prepare(record, &mut out).await {
-                Ok(true) => {
-                    let Some(out) = out.last_mut() else { continue };
-                    out.ticket = self.in_flight.next_ticket();
-                    let topic = Arc::clone(&out.topic);
-                    if topic == self.offsets_topic {
-                        return Err(ConnectError::connect(
-                            "Source tasks may not produce to their own offsets topics when exactly-once \
-                             support is enabled",
-                        ));
-                    }
-                    let record = self.wants_records.then(|| Box::new(record.clone()));
-                    self.in_flight.add(Sent { topic, record });
-                    origins.push(index);
-                }
-                Ok(false) => {
-                    self.running.metrics.dropped(1);
-                    if self.wants_records {
-                        self.committed.push(CommittedRecord {
-                            record: record.clone(),
-                            written: None,
-                        });
-                    }
-                }
-                Err(error) if error.is_retriable() => {
-                    warn!(task = %self.running.spec.id, %error, "a record will be sent again");
-                    retry_from = Some(index);
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
+        let prepared = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => self.preparation.convert(&batch).await,
+        };
+        let Prepared {
+            out,
+            first,
+            offsets,
+            rows,
+            mut retry_from,
+            fatal,
+        } = prepared;
+        if rows
+            .iter()
+            .any(|row| row.topic.as_ref() == Some(&self.offsets_topic))
+        {
+            return Err(ConnectError::connect(
+                "Source tasks may not produce to their own offsets topics when exactly-once \
+                 support is enabled",
+            ));
         }
+        if let Some(fatal) = fatal {
+            return Err(fatal);
+        }
+        self.note_flight(&batch, first, &rows);
         if !out.is_empty() {
             self.begin().await?;
             let count = out.len();
@@ -337,27 +338,18 @@ impl Engine<'_> {
                             .caused_by(cause),
                     );
                 }
-                for _ in accepted..count {
-                    self.in_flight.take_back();
-                }
-                retry_from = origins.get(accepted).copied().or(retry_from);
+                self.in_flight.take_back(first + accepted as u64);
+                let rows: Vec<_> = rows
+                    .iter()
+                    .map(|row| (row.count, row.topic.is_some()))
+                    .collect();
+                retry_from = (accepted < count)
+                    .then(|| origin(&rows, accepted))
+                    .or(retry_from);
             }
         }
         let done = retry_from.unwrap_or(batch.len());
-        // Of records of one partition in a row only the last counts.
-        let mut next = batch.iter().take(done).peekable();
-        while let Some(record) = next.next() {
-            let again = next.peek().is_some_and(|next| {
-                next.source_offset.is_some()
-                    && matches!(
-                        (&record.source_partition, &next.source_partition),
-                        (Some(this), Some(next)) if Arc::ptr_eq(this, next)
-                    )
-            });
-            if !again {
-                self.note_offset(record)?;
-            }
-        }
+        self.note_offsets(&rows, offsets.into_iter().take(done))?;
         let Some(index) = retry_from else {
             return Ok(Vec::new());
         };
@@ -379,12 +371,54 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// The offset of a record that was sent or dropped goes into this transaction.
-    fn note_offset(&mut self, record: &SourceRecord) -> Result<(), ConnectError> {
-        let (Some(partition), Some(offset)) = (&record.source_partition, &record.source_offset)
-        else {
-            return Ok(());
-        };
+    /// What is sent is in flight; what was dropped is told with this transaction.
+    fn note_flight(&mut self, batch: &[SourceRecord], first: u64, rows: &[Row]) {
+        let mut records = batch.iter();
+        let mut ticket = first;
+        for row in rows {
+            let own = match self.wants_records {
+                true => records.by_ref().take(row.count).cloned().collect(),
+                false => Vec::new(),
+            };
+            match &row.topic {
+                Some(topic) => {
+                    let own = own.into_iter().map(Some).collect();
+                    self.in_flight
+                        .add(ticket, row.count, Arc::clone(topic), None, own);
+                    ticket += row.count as u64;
+                }
+                None => {
+                    self.running.metrics.dropped(row.count);
+                    self.committed
+                        .extend(own.into_iter().map(|record| CommittedRecord {
+                            record,
+                            written: None,
+                        }));
+                }
+            }
+        }
+    }
+
+    /// The offsets of records that were sent or dropped go into this transaction: of a row only the last counts.
+    fn note_offsets(
+        &mut self,
+        rows: &[Row],
+        mut offsets: impl Iterator<Item = Option<Arc<SourceMap>>>,
+    ) -> Result<(), ConnectError> {
+        for row in rows {
+            let last = offsets.by_ref().take(row.count).flatten().last();
+            if let (Some(partition), Some(offset)) = (&row.partition, last) {
+                self.note_offset(partition, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_offset(
+        &mut self,
+        partition: &Arc<SourceMap>,
+        offset: Arc<SourceMap>,
+    ) -> Result<(), ConnectError> {
         let key = match &self.partition {
             Some((known, key)) if Arc::ptr_eq(known, partition) => key.clone(),
             _ => {
@@ -393,35 +427,35 @@ impl Engine<'_> {
                 key
             }
         };
-        self.pending.insert(key, Arc::clone(offset));
+        self.pending.insert(key, offset);
         Ok(())
     }
 
     async fn take_acks(&mut self) {
         self.topics.tick();
-        // Most acknowledgements are of one topic.
-        let mut used: Option<Arc<str>> = None;
-        for Ack { ticket, outcome } in self.inbox.take() {
-            let Some(sent) = self.in_flight.answer(ticket) else {
+        for ack in self.inbox.take() {
+            // A failed send surfaces when the transaction is committed.
+            let Ok(at) = ack.outcome else {
+                self.in_flight.answer(ack.ticket, ack.count);
                 continue;
             };
-            // A failed send surfaces when the transaction is committed.
-            let Ok(at) = outcome else { continue };
-            self.sent += 1;
-            if used
-                .as_ref()
-                .is_none_or(|last| !Arc::ptr_eq(last, &sent.topic))
+            let mut behind = 0;
+            while let left = ack.count.saturating_sub(behind)
+                && left > 0
+                && let Some(answered) = self
+                    .in_flight
+                    .answer(ack.ticket.saturating_add(behind), left)
             {
-                if let Some(topic) = self.topics.first(&sent.topic) {
+                self.sent += answered.count;
+                if let Some(topic) = self.topics.first(&answered.topic) {
                     self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
                 }
-                used = Some(Arc::clone(&sent.topic));
-            }
-            if let Some(record) = sent.record {
-                self.committed.push(CommittedRecord {
-                    record: *record,
-                    written: Some(written(&sent.topic, &at)),
-                });
+                let at = Acked {
+                    partition: at.partition,
+                    offset: at.behind(behind),
+                };
+                behind += answered.count as u64;
+                self.committed.extend(told(answered, Some(&at)));
             }
         }
     }
@@ -444,7 +478,7 @@ impl Engine<'_> {
                 ConnectError::connect("offsets could not be written in the transaction")
                     .caused_by(construction(&error))
             })?;
-            if let Err(error) = self.producer.commit().await {
+            if let Err(error) = self.commit_transaction(task).await {
                 self.unknown = matches!(error, CommitError::Unknown(_));
                 return Err(commit_failed(&error));
             }
@@ -469,6 +503,27 @@ impl Engine<'_> {
             warn!(task = %self.running.spec.id, %error, "commit failed");
         }
         Ok(())
+    }
+
+    /// Commits; meanwhile the next batch is polled, if there will be one.
+    async fn commit_transaction(&mut self, task: &mut dyn SourceTask) -> Result<(), CommitError> {
+        let goes_on = self.boundary == TransactionBoundary::Poll
+            && self.parts.is_empty()
+            && self.ahead.is_none()
+            && !self.running.stopping.is_cancelled()
+            && *self.running.target.borrow() == TaskTarget::Started
+            && self.running.spec.world.lease.holds();
+        if !goes_on || !self.pace.pays() {
+            return self.producer.commit().await;
+        }
+        let ahead = PollAhead {
+            running: self.running,
+            preparation: &mut self.preparation,
+            pace: &mut self.pace,
+        };
+        let (outcome, ahead) = ahead.during(self.producer.commit(), task).await;
+        self.ahead = ahead;
+        outcome
     }
 
     fn offset_records(&self) -> Result<Vec<OutRecord>, ConnectError> {

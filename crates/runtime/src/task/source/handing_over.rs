@@ -16,8 +16,12 @@ pub(super) type Handed = Result<(), (usize, KafkaError)>;
 pub(super) struct Batch {
     /// As they were polled.
     pub(super) records: Vec<SourceRecord>,
-    /// The index in `records` of each record that is handed over.
-    pub(super) origins: Vec<usize>,
+    /// The ticket of the first that is handed over.
+    pub(super) first: u64,
+    /// How many are handed over.
+    pub(super) count: usize,
+    /// Of each row of `records`, how many it has and whether it is handed over.
+    pub(super) rows: Vec<(usize, bool)>,
     /// What could not be converted now, by its index: it follows later.
     pub(super) retry_from: Option<usize>,
     /// What the task fails with after the rest was sent.
@@ -61,7 +65,7 @@ pub(super) async fn handed_over(handing_over: &mut Option<HandingOver>) -> Optio
     let handing_over = handing_over.as_mut()?;
     let outcome = (&mut handing_over.task.task).await;
     Some(outcome.unwrap_or_else(|error| {
-        let count = handing_over.batch.origins.len();
+        let count = handing_over.batch.count;
         let text = format!("the producer fell: {error}");
         Err((count, KafkaError::new(KafkaErrorKind::Fatal, text)))
     }))

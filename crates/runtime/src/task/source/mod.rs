@@ -1,15 +1,18 @@
 //! Source tasks: poll, transform, convert, produce, commit (spec `distributed.md` 3, 4).
 
+mod ahead;
 mod at_least_once;
 mod batch;
 mod exactly_once;
 mod handing_over;
 mod idle;
+mod in_flight;
 mod marks;
 
 use std::{sync::Arc, time::Duration};
 
 use milena_api::{ConnectError, SourceTask, SourceTaskContext, TaskInstance, TransactionContext};
+use milena_data::SourceRecord;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -115,6 +118,27 @@ async fn start(
     tokio::select! {
         started = starting => started,
         () = running.cancelled.cancelled() => Err(ConnectError::connect("the task did not start in time")),
+    }
+}
+
+/// What a poll gave; a retriable error counts as nothing.
+fn given(
+    running: &Running,
+    polled: Result<Option<Vec<SourceRecord>>, ConnectError>,
+    begun: Instant,
+) -> Result<Vec<SourceRecord>, ConnectError> {
+    match polled {
+        Ok(batch) => {
+            if let Some(batch) = &batch {
+                running.metrics.polled(batch.len(), begun.elapsed());
+            }
+            Ok(batch.unwrap_or_default())
+        }
+        Err(error) if error.is_retriable() => {
+            warn!(task = %running.spec.id, %error, "poll failed and will be tried again");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -25,7 +25,7 @@ fn stored(cluster: &Cluster, key: &Value, value: &Value) {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (sender, mut acks) = tokio::sync::mpsc::unbounded_channel();
         let sink = Arc::new(move |acks: Vec<Ack>| {
-            for ack in acks {
+            for ack in acks.into_iter().flat_map(Ack::each) {
                 let _gone = sender.send(ack.outcome.is_ok());
             }
         });

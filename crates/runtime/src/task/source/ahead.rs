@@ -1,0 +1,176 @@
+//! The next batch, polled and converted while a transaction is being committed (`transaction.boundary=poll`).
+//!
+//! It is never sent before the commit was answered: its transaction has not begun. What comes of it, records or an error,
+//! comes after the transaction before it, and is forgotten when that one failed or the task stops: its offsets are nowhere,
+//! so it is polled again. Java polls when the commit was answered, never before.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use milena_api::{ConnectError, SourceTask};
+use milena_data::SourceRecord;
+use milena_kafka::ports::CommitError;
+use tokio::time::Instant;
+
+use super::batch::{Preparation, Prepared};
+use crate::task::start::Running;
+
+/// How long a poll may go on after the commit was answered: the task is to hear of the commit, and it may be that which
+/// the source waits for.
+const GRACE: Duration = Duration::from_millis(500);
+/// So many transactions long nothing is polled ahead of a source that had nothing for so long.
+const RESTS: u32 = 32;
+
+/// A batch that was polled ahead, as far as it could be converted, or why there is none.
+pub(super) type Ahead = Result<(Vec<SourceRecord>, Prepared), ConnectError>;
+
+/// Whether it pays to poll ahead.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    rests: u32,
+}
+
+impl Pace {
+    /// Asked once per transaction.
+    pub(super) fn pays(&mut self) -> bool {
+        let rested = self.rests == 0;
+        self.rests = self.rests.saturating_sub(1);
+        rested
+    }
+
+    fn given_up(&mut self) {
+        self.rests = RESTS;
+    }
+}
+
+/// A commit on its way.
+struct Committing<'a> {
+    commit: Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send + 'a>>,
+    answer: Option<Result<(), CommitError>>,
+}
+
+impl Committing<'_> {
+    fn is_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.answer, Some(Err(_)))
+    }
+
+    /// Waits for the answer. Nothing is lost when it is dropped.
+    async fn answered(&mut self) {
+        if self.answer.is_none() {
+            self.answer = Some((&mut self.commit).await);
+        }
+    }
+
+    async fn outcome(mut self) -> Result<(), CommitError> {
+        match self.answer.take() {
+            Some(answer) => answer,
+            None => self.commit.await,
+        }
+    }
+}
+
+/// Polls ahead.
+pub(super) struct PollAhead<'a> {
+    pub(super) running: &'a mut Running,
+    pub(super) preparation: &'a mut Preparation,
+    pub(super) pace: &'a mut Pace,
+}
+
+impl PollAhead<'_> {
+    /// Waits for a commit, and polls and converts meanwhile. `None` ahead: the source has nothing now, or it was given up
+    /// because the commit failed, or because the task is to stop or to pause.
+    pub(super) async fn during(
+        mut self,
+        commit: impl Future<Output = Result<(), CommitError>> + Send,
+        task: &mut dyn SourceTask,
+    ) -> (Result<(), CommitError>, Option<Ahead>) {
+        let mut commit = Committing {
+            commit: Box::pin(commit),
+            answer: None,
+        };
+        let polled = self.poll(&mut commit, task).await;
+        let ahead = match polled {
+            None => None,
+            Some(Err(error)) => Some(Err(error)),
+            Some(Ok(records)) => {
+                let prepared = self.convert(&mut commit, &records).await;
+                prepared.map(|prepared| Ok((records, prepared)))
+            }
+        };
+        (commit.outcome().await, ahead)
+    }
+
+    async fn poll(
+        &mut self,
+        commit: &mut Committing<'_>,
+        task: &mut dyn SourceTask,
+    ) -> Option<Result<Vec<SourceRecord>, ConnectError>> {
+        let begun = Instant::now();
+        let mut poll = task.poll();
+        let mut until = None;
+        let polled = loop {
+            tokio::select! {
+                biased;
+                () = commit.answered(), if !commit.is_answered() => {
+                    if commit.has_failed() {
+                        return None;
+                    }
+                    until = Some(Instant::now() + GRACE);
+                }
+                () = self.running.stopping.cancelled() => return None,
+                _ = self.running.target.changed() => {
+                    self.running.target.mark_changed();
+                    return None;
+                }
+                polled = &mut poll => break polled,
+                () = super::at(until) => {
+                    self.pace.given_up();
+                    return None;
+                }
+            }
+        };
+        let given = super::given(self.running, polled, begun);
+        if matches!(&given, Ok(records) if records.is_empty()) {
+            return None;
+        }
+        Some(given)
+    }
+
+    /// Plugins may wait here, and try again for long: a commit that fails ends it.
+    async fn convert(
+        &mut self,
+        commit: &mut Committing<'_>,
+        records: &[SourceRecord],
+    ) -> Option<Prepared> {
+        let mut converted = std::pin::pin!(self.preparation.convert(records));
+        loop {
+            tokio::select! {
+                biased;
+                () = commit.answered(), if !commit.is_answered() => {
+                    if commit.has_failed() {
+                        return None;
+                    }
+                }
+                prepared = &mut converted => return Some(prepared),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, RESTS};
+
+    #[test]
+    fn a_poll_that_was_given_up_is_not_tried_again_soon() {
+        let mut pace = Pace::default();
+        assert!(pace.pays());
+        pace.given_up();
+        let asked = (0..RESTS).filter(|_| pace.pays()).count();
+        assert_eq!(asked, 0);
+        assert!(pace.pays());
+    }
+}
