@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn what_is_not_in_a_row_stays_apart() {
-        let failed = Ack::of(8, Err(KafkaError::new(KafkaErrorKind::Fatal, "no")));
+        let mut failed = Ack::of(8, Err(KafkaError::new(KafkaErrorKind::Fatal, "no")));
         let others = [at(8, 1, 101), at(9, 0, 101), at(8, 0, 102), failed.clone()];
         for other in others {
             assert!(at(7, 0, 100).extended(other.clone()).is_some(), "{other:?}");
         }
-        assert!(failed.clone().extended(at(9, 0, 1)).is_some());
+        assert!(failed.extended(at(9, 0, 1)).is_some());
         // Without offsets (acks=0) nothing is known to be in a row.
         assert!(at(7, 0, -1).extended(at(8, 0, 0)).is_some());
         assert!(at(7, 0, -1).extended(at(8, 0, -1)).is_some());
