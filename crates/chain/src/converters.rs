@@ -151,14 +151,16 @@ impl Converters {
             made.headers = headers.map_err(|e| self.headers.failure(Stage::HeaderConverter, e))?;
         }
         let (headers, item) = (&mut made.headers, &record.key);
-        let key = self.key.one().and_then(|one| {
-            one.from_connect(topic, headers, item.schema.as_ref(), &item.value)
-        });
+        let key = self
+            .key
+            .one()
+            .and_then(|one| one.from_connect(topic, headers, item.schema.as_ref(), &item.value));
         made.key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
         let (headers, item) = (&mut made.headers, &record.value);
-        let value = self.value.one().and_then(|one| {
-            one.from_connect(topic, headers, item.schema.as_ref(), &item.value)
-        });
+        let value = self
+            .value
+            .one()
+            .and_then(|one| one.from_connect(topic, headers, item.schema.as_ref(), &item.value));
         made.value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
         Ok(())
     }
