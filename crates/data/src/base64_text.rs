@@ -5,6 +5,16 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Appends the base64 of bytes.
 pub fn push_base64(out: &mut String, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
+    each(bytes, |letter| out.push(char::from(letter)));
+}
+
+/// As [`push_base64`], to bytes.
+pub fn push_base64_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len().div_ceil(3) * 4);
+    each(bytes, |letter| out.push(letter));
+}
+
+fn each(bytes: &[u8], mut put: impl FnMut(u8)) {
     for chunk in bytes.chunks(3) {
         let mut word = 0_u32;
         for index in 0..3 {
@@ -12,12 +22,10 @@ pub fn push_base64(out: &mut String, bytes: &[u8]) {
         }
         for index in 0..4 {
             if index > chunk.len() {
-                out.push('=');
+                put(b'=');
             } else {
                 let at = (word >> (18 - 6 * index)) & 63;
-                out.push(char::from(
-                    ALPHABET.get(at as usize).copied().unwrap_or(b'='),
-                ));
+                put(ALPHABET.get(at as usize).copied().unwrap_or(b'='));
             }
         }
     }

@@ -82,11 +82,14 @@ impl Decimal {
             return Err(bad("No digits found."));
         }
         let scale = i32::try_from(scale - exponent).map_err(|_| bad("Scale out of range."))?;
-        let unscaled = if digits.len() <= 18 {
-            BigInt::from(digits.parse::<i64>().unwrap_or(0))
-        } else {
-            BigInt::parse_bytes(digits.as_bytes(), 10).unwrap_or_default()
-        };
+        if digits.len() <= 18 {
+            let unscaled: i64 = digits.parse().unwrap_or(0);
+            return Ok(Self::small(
+                if negative { -unscaled } else { unscaled },
+                scale,
+            ));
+        }
+        let unscaled = BigInt::parse_bytes(digits.as_bytes(), 10).unwrap_or_default();
         Ok(Self::new(
             if negative { -unscaled } else { unscaled },
             scale,

@@ -17,6 +17,9 @@ const FIVE_POWER_BITS: [i32; 27] = [
     59, 61,
 ];
 
+/// Room for the digits of any number: none has more than twenty.
+const DIGITS_MAX: usize = 32;
+
 /// `Double.toString` of JDK 17.
 #[must_use]
 pub fn double_text(value: f64) -> String {
@@ -33,8 +36,26 @@ pub fn float_text(value: f32) -> String {
     out
 }
 
+/// What texts are appended to.
+pub trait Appended {
+    /// Appends a text.
+    fn append(&mut self, text: &str);
+}
+
+impl Appended for String {
+    fn append(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+impl Appended for Vec<u8> {
+    fn append(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
 /// Appends [`double_text`].
-pub fn push_double(out: &mut String, value: f64) {
+pub fn push_double(out: &mut impl Appended, value: f64) {
     if special(out, value) {
         return;
     }
@@ -53,7 +74,7 @@ pub fn push_double(out: &mut String, value: f64) {
 }
 
 /// Appends [`float_text`].
-pub fn push_float(out: &mut String, value: f32) {
+pub fn push_float(out: &mut impl Appended, value: f32) {
     if special(out, f64::from(value)) {
         return;
     }
@@ -72,59 +93,96 @@ pub fn push_float(out: &mut String, value: f32) {
 }
 
 /// Writes NaN, infinities and zeros, and the sign of everything else.
-fn special(out: &mut String, value: f64) -> bool {
+fn special(out: &mut impl Appended, value: f64) -> bool {
     if value.is_nan() {
-        out.push_str("NaN");
+        out.append("NaN");
         return true;
     }
     if value.is_sign_negative() {
-        out.push('-');
+        out.append("-");
     }
     if value.is_infinite() {
-        out.push_str("Infinity");
+        out.append("Infinity");
         return true;
     }
     if value == 0.0 {
-        out.push_str("0.0");
+        out.append("0.0");
         return true;
     }
     false
 }
 
+/// Decimal digits in place.
+#[derive(Default)]
+struct DigitText {
+    bytes: [u8; DIGITS_MAX],
+    length: usize,
+}
+
+impl DigitText {
+    fn push(&mut self, digit: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = digit;
+            self.length += 1;
+        }
+    }
+
+    fn of(number: u64) -> Self {
+        let mut reversed = Self::default();
+        let mut rest = number;
+        while rest > 0 || reversed.length == 0 {
+            // A remainder of ten.
+            reversed.push(b'0' + (rest % 10) as u8);
+            rest /= 10;
+        }
+        let length = reversed.length;
+        reversed.digits_mut().reverse();
+        Self { length, ..reversed }
+    }
+
+    fn digits(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    fn digits_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+}
+
 /// Decimal digits and the position of the point: `0.d1d2d3… * 10^exponent`.
 struct Digits {
-    text: Vec<u8>,
+    text: DigitText,
     exponent: i32,
 }
 
 impl Digits {
-    fn write(&self, out: &mut String) {
-        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+    fn write(&self, out: &mut impl Appended) {
+        let text = std::str::from_utf8(self.text.digits()).unwrap_or_default();
         let length = i32::try_from(text.len()).unwrap_or(0);
         let exponent = self.exponent;
         if exponent > 0 && exponent < 8 {
             let whole = usize::try_from(exponent.min(length)).unwrap_or(0);
             let (before, after) = text.split_at(whole);
-            out.push_str(before);
-            (length..exponent).for_each(|_| out.push('0'));
-            out.push('.');
-            out.push_str(if after.is_empty() { "0" } else { after });
+            out.append(before);
+            (length..exponent).for_each(|_| out.append("0"));
+            out.append(".");
+            out.append(if after.is_empty() { "0" } else { after });
         } else if exponent <= 0 && exponent > -3 {
-            out.push_str("0.");
-            (exponent..0).for_each(|_| out.push('0'));
-            out.push_str(text);
+            out.append("0.");
+            (exponent..0).for_each(|_| out.append("0"));
+            out.append(text);
         } else {
             let (first, rest) = text.split_at(text.len().min(1));
-            out.push_str(first);
-            out.push('.');
-            out.push_str(if rest.is_empty() { "0" } else { rest });
-            out.push('E');
-            out.push_str(&(exponent - 1).to_string());
+            out.append(first);
+            out.append(".");
+            out.append(if rest.is_empty() { "0" } else { rest });
+            out.append("E");
+            out.append(&(exponent - 1).to_string());
         }
     }
 
     fn round_up(&mut self) {
-        for digit in self.text.iter_mut().rev() {
+        for digit in self.text.digits_mut().iter_mut().rev() {
             if *digit < b'9' {
                 *digit += 1;
                 return;
@@ -133,7 +191,7 @@ impl Digits {
         }
         // All were nines: one more digit in front, the last (a zero) stays as it is.
         self.exponent += 1;
-        if let Some(first) = self.text.first_mut() {
+        if let Some(first) = self.text.digits_mut().first_mut() {
             *first = b'1';
         }
     }
@@ -180,8 +238,8 @@ fn whole_number(fraction: u64, exponent: i32, significant: i32) -> Digits {
         number /= 10;
         dropped += 1;
     }
-    let text = number.to_string().into_bytes();
-    let exponent = dropped + i32::try_from(text.len()).unwrap_or(0);
+    let text = DigitText::of(number);
+    let exponent = dropped + i32::try_from(text.length).unwrap_or(0);
     Digits { text, exponent }
 }
 
@@ -276,7 +334,7 @@ fn machine(fraction: u64, s: &Scale, mut decimal: i32, wrap: fn(i64) -> i64) -> 
     let denominator = shift(five(s.denominator5), s.denominator2);
     let mut m = shift(five(s.gap5), s.gap2);
     let tens = wrap(denominator.wrapping_mul(10));
-    let mut text = Vec::with_capacity(20);
+    let mut text = DigitText::default();
     let step = |b: &mut i64| {
         let q = b.checked_div(denominator).unwrap_or(0);
         let rest = b.checked_rem(denominator).unwrap_or(0);
@@ -318,7 +376,7 @@ fn small(fraction: u64, s: &Scale, mut decimal: i32) -> Digits {
     let denominator = five(s.denominator5) << s.denominator2;
     let mut m = five(s.gap5) << s.gap2;
     let tens = denominator * 10;
-    let mut text = Vec::with_capacity(20);
+    let mut text = DigitText::default();
     let step = |b: &mut u128| {
         let q = *b / denominator;
         *b = *b % denominator * 10;
@@ -358,7 +416,7 @@ fn big(fraction: u64, s: &Scale, mut decimal: i32) -> Digits {
         *b = (&*b - &q * &denominator) * 10_u8;
         b'0' + u8::try_from(q).unwrap_or(9)
     };
-    let mut text = Vec::with_capacity(20);
+    let mut text = DigitText::default();
     let first = step(&mut b);
     let mut low = b < m;
     let mut high = &b + &m >= tens;
@@ -380,8 +438,14 @@ fn big(fraction: u64, s: &Scale, mut decimal: i32) -> Digits {
     finish(text, decimal, low, high, (b << 1_u8).cmp(&tens))
 }
 
-fn finish(text: Vec<u8>, decimal: i32, low: bool, high: bool, rest: std::cmp::Ordering) -> Digits {
-    let odd = text.last().is_some_and(|digit| digit & 1 != 0);
+fn finish(
+    text: DigitText,
+    decimal: i32,
+    low: bool,
+    high: bool,
+    rest: std::cmp::Ordering,
+) -> Digits {
+    let odd = text.digits().last().is_some_and(|digit| digit & 1 != 0);
     let mut digits = Digits {
         text,
         exponent: decimal + 1,

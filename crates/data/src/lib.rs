@@ -25,7 +25,7 @@ mod value;
 pub mod values;
 
 pub use bytestring::ByteString as Text;
-pub use decimal::{DECIMAL_ZEROS_MAX, Decimal, Rounding, low_bits};
+pub use decimal::{DECIMAL_ZEROS_MAX, Decimal, DecimalBytes, Rounding, low_bits};
 pub use decimal_text::DECIMAL_TEXT_MAX;
 pub use error::DataError;
 pub use header::{Header, Headers};

@@ -1,9 +1,11 @@
 //! Conversions between the in-memory and the wire form of the logical types (spec `data.md` 1.4).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::{
-    DataError, Decimal, LogicalType, Schema, Value,
+    DataError, Decimal, DecimalBytes, LogicalType, Schema, Value,
     calendar::MILLIS_PER_DAY,
     error::{NULL_POINTER_EXCEPTION, NUMBER_FORMAT_EXCEPTION},
 };
@@ -40,6 +42,20 @@ pub fn decimal_scale(schema: &Schema) -> Result<i32, DataError> {
 /// # Errors
 /// The schema has no usable scale, or the value has another.
 pub fn decimal_from_logical(schema: &Schema, value: &Decimal) -> Result<Bytes, DataError> {
+    let mut place = DecimalBytes::default();
+    let bytes = decimal_bytes(schema, value, &mut place)?;
+    Ok(Bytes::from(bytes.into_owned()))
+}
+
+/// As [`decimal_from_logical`]; a small number lies in `place`.
+///
+/// # Errors
+/// As [`decimal_from_logical`].
+pub fn decimal_bytes<'p>(
+    schema: &Schema,
+    value: &Decimal,
+    place: &'p mut DecimalBytes,
+) -> Result<Cow<'p, [u8]>, DataError> {
     let scale = decimal_scale(schema)?;
     if value.scale() != scale {
         return Err(DataError::data(format!(
@@ -48,7 +64,7 @@ pub fn decimal_from_logical(schema: &Schema, value: &Decimal) -> Result<Bytes, D
             value.scale()
         )));
     }
-    Ok(Bytes::from(value.to_bytes()))
+    Ok(value.bytes(place))
 }
 
 /// `Decimal.toLogical`.
