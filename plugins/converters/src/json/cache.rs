@@ -1,12 +1,14 @@
-//! The two schema caches of the converter: text to schema, schema to text.
+//! The schema caches of the converter: text to schema, schema to text, and what stands before the fields of a struct.
 //!
-//! Both are bounded by `schemas.cache.size`. The last used entry is kept at hand: most topics carry
+//! All are bounded by `schemas.cache.size`. The last used entry is kept at hand: most topics carry
 //! one schema.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use milena_data::Schema;
+
+use super::encode;
 
 /// Schemas by the exact bytes of their JSON form in a message.
 #[derive(Default)]
@@ -94,5 +96,55 @@ impl WriteCache {
         let entry = (schema.clone(), text);
         self.by_address.insert(schema.address(), entry.clone());
         self.last = Some(entry);
+    }
+}
+
+/// What stands before the value of each field, by its index: names are escaped once, not with each value.
+pub(crate) type Members = Arc<[Box<[u8]>]>;
+
+/// The [`Members`] of struct schemas, which are compared by pointer.
+#[derive(Default)]
+pub(crate) struct MemberCache {
+    last: Option<(Schema, Members)>,
+    by_address: HashMap<usize, (Schema, Members)>,
+    limit: usize,
+}
+
+impl MemberCache {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// Those of a schema; none where nothing may be remembered.
+    pub(crate) fn of(&mut self, schema: &Schema) -> Members {
+        if let Some((last, members)) = &self.last
+            && last.same(schema)
+        {
+            return Arc::clone(members);
+        }
+        if self.limit == 0 {
+            return Members::default();
+        }
+        // The entry holds the schema, so no other can have its address.
+        if let Some(entry) = self.by_address.get(&schema.address()) {
+            self.last = Some(entry.clone());
+            return Arc::clone(&entry.1);
+        }
+        if self.by_address.len() >= self.limit {
+            self.by_address.clear();
+        }
+        let member = |field| {
+            let mut text = Vec::new();
+            encode::push_member(&mut text, field);
+            text.into_boxed_slice()
+        };
+        let members: Members = schema.fields().values().map(member).collect();
+        let entry = (schema.clone(), Arc::clone(&members));
+        self.by_address.insert(schema.address(), entry.clone());
+        self.last = Some(entry);
+        members
     }
 }

@@ -1,11 +1,11 @@
 //! The converter itself: which way a message takes.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use milena_api::{ConnectError, RawHeader, RecordConverter};
 use milena_data::{Schema, SchemaAndValue, Value};
 
 use super::{
-    cache::{ReadCache, WriteCache},
+    cache::{MemberCache, ReadCache, WriteCache},
     config::JsonConfig,
     decode, encode,
     fast::FastReader,
@@ -70,11 +70,19 @@ pub struct JsonConverter {
     fixed: Option<Schema>,
     read: ReadCache,
     write: WriteCache,
+    members: MemberCache,
     /// The last schema that the slow way read, with its tree.
     slow: Option<(Node, Schema)>,
-    /// The size of the last message written, as a hint for the next.
-    size: usize,
+    /// Where a message is written.
+    scratch: Vec<u8>,
+    /// Where small messages lie that were written one after the other: they are sent together, too.
+    chunk: BytesMut,
 }
+
+/// Messages of up to a quarter of it share a chunk of memory.
+const CHUNK: usize = 16 << 10;
+/// More is not kept after a large message.
+const SCRATCH_MAX: usize = 64 << 10;
 
 impl JsonConverter {
     /// A converter of the given options.
@@ -95,10 +103,12 @@ impl JsonConverter {
         Ok(Self {
             read: ReadCache::new(config.cache_size),
             write: WriteCache::new(config.cache_size),
+            members: MemberCache::new(config.cache_size),
             config,
             fixed,
             slow: None,
-            size: 128,
+            scratch: Vec::new(),
+            chunk: BytesMut::new(),
         })
     }
 
@@ -171,19 +181,49 @@ impl JsonConverter {
         if schema.is_none() && value.is_null() {
             return Ok(None);
         }
-        let mut out = Vec::with_capacity(self.size + self.size / 8 + 16);
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        let pushed = self.push(&mut out, schema, value);
+        let message = pushed.map(|()| self.message(&out));
+        if out.capacity() <= SCRATCH_MAX {
+            self.scratch = out;
+        }
+        message.map(Some)
+    }
+
+    fn push(
+        &mut self,
+        out: &mut Vec<u8>,
+        schema: Option<&Schema>,
+        value: &Value,
+    ) -> Result<(), ConnectError> {
         if self.config.schemas_enable {
             match schema {
-                Some(schema) => self.push_head(&mut out, schema)?,
+                Some(schema) => self.push_head(out, schema)?,
                 None => out.extend_from_slice(b"{\"schema\":null,\"payload\":"),
             }
         }
-        encode::push(&mut out, schema, value, &self.config)?;
+        let mut with = encode::With {
+            config: &self.config,
+            members: &mut self.members,
+        };
+        encode::push(out, schema, value, &mut with)?;
         if self.config.schemas_enable {
             out.push(b'}');
         }
-        self.size = out.len().min(1 << 20);
-        Ok(Some(out.into()))
+        Ok(())
+    }
+
+    /// The bytes by themselves.
+    fn message(&mut self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > CHUNK / 4 {
+            return Bytes::copy_from_slice(bytes);
+        }
+        if self.chunk.capacity() < bytes.len() {
+            self.chunk = BytesMut::with_capacity(CHUNK);
+        }
+        self.chunk.extend_from_slice(bytes);
+        self.chunk.split().freeze()
     }
 
     fn push_head(&mut self, out: &mut Vec<u8>, schema: &Schema) -> Result<(), ConnectError> {

@@ -2,28 +2,34 @@
 
 use milena_api::ConnectError;
 use milena_data::{
-    LogicalType, MapValue, Schema, SchemaType, Struct, Value, base64_text, error, float_text,
-    logical,
+    DecimalBytes, Field, LogicalType, MapValue, Schema, SchemaType, Struct, Value, base64_text,
+    error, float_text, logical,
 };
 
-use super::config::JsonConfig;
+use super::{cache::MemberCache, config::JsonConfig, scan};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// What writing goes by.
+pub(crate) struct With<'c> {
+    pub(crate) config: &'c JsonConfig,
+    pub(crate) members: &'c mut MemberCache,
+}
 
 /// `convertToJson`: appends the JSON of a value under a schema, or without one.
 pub(crate) fn push(
     out: &mut Vec<u8>,
     schema: Option<&Schema>,
     value: &Value,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     let Some(schema) = schema else {
-        return push_schemaless(out, value, config);
+        return push_schemaless(out, value, with);
     };
     if value.is_null() {
         return match schema.default_value() {
-            Some(default) if config.replace_null_with_default => {
-                push(out, Some(schema), default, config)
+            Some(default) if with.config.replace_null_with_default => {
+                push(out, Some(schema), default, with)
             }
             _ if schema.is_optional() => {
                 out.extend_from_slice(b"null");
@@ -35,14 +41,14 @@ pub(crate) fn push(
         };
     }
     if let Some(logical) = schema.logical() {
-        return push_logical(out, logical, schema, value, config);
+        return push_logical(out, logical, schema, value, with);
     }
     match (schema.kind(), value) {
-        (SchemaType::Struct, Value::Struct(inner)) => push_struct(out, schema, inner, config),
+        (SchemaType::Struct, Value::Struct(inner)) => push_struct(out, schema, inner, with),
         (SchemaType::Array, Value::Array(items)) => {
-            push_array(out, schema.value_schema(), items, config)
+            push_array(out, schema.value_schema(), items, with)
         }
-        (SchemaType::Map, Value::Map(map)) => push_map(out, schema, map, config),
+        (SchemaType::Map, Value::Map(map)) => push_map(out, schema, map, with),
         (SchemaType::Int8, Value::Int8(_))
         | (SchemaType::Int16, Value::Int16(_))
         | (SchemaType::Int32, Value::Int32(_))
@@ -51,7 +57,7 @@ pub(crate) fn push(
         | (SchemaType::Float64, Value::Float64(_))
         | (SchemaType::Boolean, Value::Boolean(_))
         | (SchemaType::String, Value::String(_))
-        | (SchemaType::Bytes, Value::Bytes(_)) => push_schemaless(out, value, config),
+        | (SchemaType::Bytes, Value::Bytes(_)) => push_schemaless(out, value, with),
         (SchemaType::Bytes, other) => Err(ConnectError::data(format!(
             "Invalid type for bytes type: class {}",
             other.java_class()
@@ -66,7 +72,7 @@ pub(crate) fn push(
 fn push_schemaless(
     out: &mut Vec<u8>,
     value: &Value,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
@@ -75,12 +81,12 @@ fn push_schemaless(
         Value::Int16(n) => push_integer(out, i64::from(*n)),
         Value::Int32(n) => push_integer(out, i64::from(*n)),
         Value::Int64(n) => push_integer(out, *n),
-        Value::Float32(x) => push_real(out, &float_text::float_text(*x), x.is_finite()),
-        Value::Float64(x) => push_real(out, &float_text::double_text(*x), x.is_finite()),
+        Value::Float32(x) => push_real(out, x.is_finite(), |out| float_text::push_float(out, *x)),
+        Value::Float64(x) => push_real(out, x.is_finite(), |out| float_text::push_double(out, *x)),
         Value::String(text) => push_string(out, text),
         Value::Bytes(bytes) => push_base64(out, bytes),
-        Value::Array(items) => return push_array(out, None, items, config),
-        Value::Map(map) => return push_schemaless_map(out, map, config),
+        Value::Array(items) => return push_array(out, None, items, with),
+        Value::Map(map) => return push_schemaless_map(out, map, with),
         Value::Struct(_) => return Err(ConnectError::data("Mismatching schema.")),
         Value::Decimal(_) | Value::Instant(_) | Value::BigInteger(_) => {
             return Err(ConnectError::data(format!(
@@ -97,21 +103,19 @@ fn push_integer(out: &mut Vec<u8>, number: i64) {
 }
 
 /// Numbers that JSON does not have are strings.
-fn push_real(out: &mut Vec<u8>, text: &str, finite: bool) {
+fn push_real(out: &mut Vec<u8>, finite: bool, text: impl FnOnce(&mut Vec<u8>)) {
     if finite {
-        out.extend_from_slice(text.as_bytes());
+        text(out);
     } else {
         out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
+        text(out);
         out.push(b'"');
     }
 }
 
 fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut text = String::new();
-    base64_text::push_base64(&mut text, bytes);
     out.push(b'"');
-    out.extend_from_slice(text.as_bytes());
+    base64_text::push_base64_bytes(out, bytes);
     out.push(b'"');
 }
 
@@ -119,14 +123,14 @@ fn push_array(
     out: &mut Vec<u8>,
     schema: Option<&Schema>,
     items: &[Value],
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     out.push(b'[');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push(out, schema, item, config)?;
+        push(out, schema, item, with)?;
     }
     out.push(b']');
     Ok(())
@@ -136,29 +140,38 @@ fn push_struct(
     out: &mut Vec<u8>,
     schema: &Schema,
     inner: &Struct,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     if inner.schema() != schema {
         return Err(ConnectError::data("Mismatching schema."));
     }
-    out.push(b'{');
+    let members = with.members.of(schema);
     for (field, slot) in schema.fields().values().zip(inner.slots()) {
-        if field.index() > 0 {
-            out.push(b',');
+        match members.get(field.index()) {
+            Some(member) => out.extend_from_slice(member),
+            None => push_member(out, field),
         }
-        push_string(out, field.name());
-        out.push(b':');
-        push(out, Some(field.schema()), slot, config)?;
+        push(out, Some(field.schema()), slot, with)?;
+    }
+    if schema.fields().is_empty() || inner.slots().is_empty() {
+        out.push(b'{');
     }
     out.push(b'}');
     Ok(())
+}
+
+/// What stands before the value of a field: a bracket or a comma, the name, a colon.
+pub(crate) fn push_member(out: &mut Vec<u8>, field: &Field) {
+    out.push(if field.index() == 0 { b'{' } else { b',' });
+    push_string(out, field.name());
+    out.push(b':');
 }
 
 fn push_map(
     out: &mut Vec<u8>,
     schema: &Schema,
     map: &MapValue,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     let Some(key_schema) = schema.key_schema() else {
         return Err(ConnectError::of(
@@ -169,16 +182,16 @@ fn push_map(
     };
     let value_schema = schema.value_schema();
     if key_schema.kind() != SchemaType::String {
-        return push_pairs(out, Some(key_schema), value_schema, map, config);
+        return push_pairs(out, Some(key_schema), value_schema, map, with);
     }
     out.push(b'{');
     for (index, (key, value)) in map.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push_key(out, key_schema, key, config)?;
+        push_key(out, key_schema, key, with)?;
         out.push(b':');
-        push(out, value_schema, value, config)?;
+        push(out, value_schema, value, with)?;
     }
     out.push(b'}');
     Ok(())
@@ -189,10 +202,10 @@ fn push_key(
     out: &mut Vec<u8>,
     schema: &Schema,
     key: &Value,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     let start = out.len();
-    push(out, Some(schema), key, config)?;
+    push(out, Some(schema), key, with)?;
     if out.get(start) != Some(&b'"') {
         out.insert(start, b'"');
         out.push(b'"');
@@ -203,19 +216,19 @@ fn push_key(
 fn push_schemaless_map(
     out: &mut Vec<u8>,
     map: &MapValue,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     if !map.iter().all(|(key, _)| matches!(key, Value::String(_))) {
-        return push_pairs(out, None, None, map, config);
+        return push_pairs(out, None, None, map, with);
     }
     out.push(b'{');
     for (index, (key, value)) in map.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push_schemaless(out, key, config)?;
+        push_schemaless(out, key, with)?;
         out.push(b':');
-        push_schemaless(out, value, config)?;
+        push_schemaless(out, value, with)?;
     }
     out.push(b'}');
     Ok(())
@@ -226,14 +239,14 @@ fn push_pairs(
     key_schema: Option<&Schema>,
     value_schema: Option<&Schema>,
     map: &MapValue,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     out.push(b'[');
     for (index, (key, value)) in map.iter().enumerate() {
         out.extend_from_slice(if index > 0 { b",[" } else { b"[" });
-        push(out, key_schema, key, config)?;
+        push(out, key_schema, key, with)?;
         out.push(b',');
-        push(out, value_schema, value, config)?;
+        push(out, value_schema, value, with)?;
         out.push(b']');
     }
     out.push(b']');
@@ -245,7 +258,7 @@ fn push_logical(
     logical: LogicalType,
     schema: &Schema,
     value: &Value,
-    config: &JsonConfig,
+    with: &mut With<'_>,
 ) -> Result<(), ConnectError> {
     let invalid = |name: &str, wanted: &str| {
         ConnectError::data(format!(
@@ -255,10 +268,14 @@ fn push_logical(
     };
     match (logical, value) {
         (LogicalType::Decimal, Value::Decimal(decimal)) => {
-            if config.decimal_numeric {
+            if with.config.decimal_numeric {
                 out.extend_from_slice(decimal.to_string().as_bytes());
             } else {
-                push_base64(out, &logical::decimal_from_logical(schema, decimal)?);
+                let mut place = DecimalBytes::default();
+                push_base64(
+                    out,
+                    logical::decimal_bytes(schema, decimal, &mut place)?.as_ref(),
+                );
             }
         }
         (LogicalType::Date, Value::Instant(at)) => {
@@ -283,9 +300,8 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = bytes;
     // Characters beyond the basic plane (four bytes) are written as two escapes, as Jackson does.
-    let special = |b: &u8| *b < 32 || *b == b'"' || *b == b'\\' || *b >= 0xf0;
-    while let Some(run) = rest.iter().position(special) {
-        let (plain, tail) = rest.split_at(run);
+    loop {
+        let (plain, tail) = rest.split_at(scan::written_plain(rest));
         out.extend_from_slice(plain);
         let Some((byte, after)) = tail.split_first() else {
             break;
@@ -299,7 +315,6 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
             rest = after;
         }
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

@@ -296,7 +296,7 @@ impl<'t> FastReader<'t> {
             return Err(GiveUp);
         }
         let fields = schema.fields();
-        let mut slots = vec![Value::Null; fields.len()];
+        let mut slots = Vec::with_capacity(fields.len());
         let mut expected = 0;
         let mut filled = 0;
         self.object(|reader| {
@@ -307,12 +307,18 @@ impl<'t> FastReader<'t> {
             };
             expected = index + 1;
             let value = reader.value(field.schema(), depth)?;
-            if let Some(slot) = slots.get_mut(index) {
+            if index >= slots.len() {
+                // Nearly always the next one.
+                slots.resize(index, Value::Null);
+                filled += usize::from(!value.is_null());
+                slots.push(value);
+            } else if let Some(slot) = slots.get_mut(index) {
                 filled += usize::from(slot.is_null() && !value.is_null());
                 *slot = value;
             }
             Ok(())
         })?;
+        slots.resize(fields.len(), Value::Null);
         if filled < slots.len() {
             for (slot, field) in slots.iter_mut().zip(fields.values()) {
                 if slot.is_null() {
@@ -364,12 +370,20 @@ impl<'t> FastReader<'t> {
         match logical {
             LogicalType::Decimal if first == b'"' => {
                 let text = self.string()?;
-                let bytes = scan::base64(&text).map_err(|_| GiveUp)?;
-                let decimal = logical::decimal_to_logical(schema, &bytes).map_err(|_| GiveUp)?;
+                let (mut place, long);
+                place = [0; 12];
+                let bytes = match scan::base64_short(&text, &mut place) {
+                    Some(bytes) => bytes,
+                    None => {
+                        long = scan::base64(&text).map_err(|_| GiveUp)?;
+                        &long
+                    }
+                };
+                let decimal = logical::decimal_to_logical(schema, bytes).map_err(|_| GiveUp)?;
                 Ok(Value::Decimal(decimal))
             }
             LogicalType::Decimal => match self.number()? {
-                Number::Integer(n) => Ok(Value::Decimal(Decimal::new(n.into(), 0))),
+                Number::Integer(n) => Ok(Value::Decimal(Decimal::small(n, 0))),
                 Number::Real(text) => {
                     let decimal = Decimal::parse(text).map_err(|_| GiveUp)?;
                     Ok(Value::Decimal(decimal))
@@ -488,10 +502,7 @@ impl<'t> FastReader<'t> {
         }
         let start = self.at + 1;
         let body = rest.get(1..).unwrap_or_default();
-        let length = body
-            .iter()
-            .position(|b| *b == b'"' || *b == b'\\' || *b < 32)
-            .ok_or(GiveUp)?;
+        let length = scan::read_plain(body);
         match body.get(length) {
             Some(b'"') => {
                 self.at = start + length + 1;

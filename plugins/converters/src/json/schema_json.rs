@@ -3,7 +3,7 @@
 use milena_api::ConnectError;
 use milena_data::{Schema, SchemaType};
 
-use super::{config::JsonConfig, encode};
+use super::{cache::MemberCache, config::JsonConfig, encode};
 
 /// Appends the JSON of a schema; null for none.
 pub(crate) fn push(
@@ -82,7 +82,11 @@ fn push_schema(
     }
     if let Some(default) = schema.default_value() {
         out.extend_from_slice(b",\"default\":");
-        encode::push(out, Some(schema), default, config)?;
+        let mut with = encode::With {
+            config,
+            members: &mut MemberCache::default(),
+        };
+        encode::push(out, Some(schema), default, &mut with)?;
     }
     if let Some(field) = field {
         push_text(out, "field", field);
