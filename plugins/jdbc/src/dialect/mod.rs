@@ -16,8 +16,11 @@ mod sqlite;
 use std::{borrow::Cow, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use milena_api::ConnectError;
 use milena_data::{LogicalType, Schema, SchemaType};
+
+pub(crate) use postgres_binary::Layout;
 
 use crate::{
     cell::{Cell, Column, Stamp},
@@ -211,12 +214,17 @@ pub(crate) trait Dialect: Send + Sync {
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {level}"
         ))
     }
+    /// How rows of a write are laid out in binary for [`Session::write_laid_out`]; `None`: they go as cells.
+    fn layout(&self, _write: &Write) -> Option<Layout> {
+        None
+    }
     /// Opens a connection.
     async fn connect(&self, target: &Target, quoting: Quoting)
     -> Result<Box<dyn Session>, DbError>;
 }
 
-/// A connection. A call that is dropped leaves the session unusable, except [`Session::fetch`].
+/// A connection. A call that is dropped leaves the session unusable, except [`Session::fetch`] and what [`Session::undo`]
+/// speaks of.
 #[async_trait]
 pub(crate) trait Session: Send {
     /// The tables there are.
@@ -233,9 +241,23 @@ pub(crate) trait Session: Send {
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError>;
     /// Writes rows of one shape; answers the number of rows touched, where the database says.
     async fn write(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<Option<u64>, DbError>;
+    /// Inserts rows that were laid out by [`Dialect::layout`], in parts as they come; answers their number.
+    async fn write_laid_out(&mut self, write: &Write, _parts: Vec<Bytes>) -> Result<u64, DbError> {
+        let message = format!("rows for {} cannot go in binary", write.table.plain());
+        Err(DbError::new(DbErrorKind::Other, message))
+    }
     /// Whether [`Self::write`] writes so many rows all or none without a transaction around it.
     fn writes_at_once(&self, _kind: WriteKind, _rows: usize) -> bool {
         false
+    }
+    /// Whether [`Self::undo`] can be asked for.
+    fn undoes(&self) -> bool {
+        false
+    }
+    /// After a call that was dropped: ends the statement and the transaction that it was in. When this is back, nothing of
+    /// them is still to come.
+    async fn undo(&mut self) -> Result<(), DbError> {
+        Ok(())
     }
     /// Whether the connection is known to be gone.
     fn is_closed(&self) -> bool;

@@ -1,9 +1,9 @@
 //! PostgreSQL by `tokio-postgres`: rows stream in binary, rows go out by `COPY`.
 
-use std::{borrow::Cow, collections::HashMap, pin::Pin};
+use std::{borrow::Cow, collections::HashMap, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use milena_data::{Schema, SchemaType};
 use tokio_postgres::{
@@ -11,9 +11,11 @@ use tokio_postgres::{
     config::SslMode,
     types::{Format, IsNull, ToSql, Type},
 };
+use tracing::debug;
 
 use super::{
-    DbError, DbErrorKind, Dialect, Kind, Session, TablePattern, Target, Write, WriteKind, join,
+    DbError, DbErrorKind, Dialect, Kind, Layout, Session, TablePattern, Target, Write, WriteKind,
+    join,
     postgres_copy::CopyRows,
     postgres_decode::{self as decode, Decoder, Raw},
     postgres_text as text,
@@ -98,6 +100,10 @@ impl Dialect for PostgreSql {
         let parts = join(columns.iter().map(|column| format!("ADD {column}")), ", ");
         vec![format!("ALTER TABLE {table} {parts}")]
     }
+    fn layout(&self, write: &Write) -> Option<Layout> {
+        Layout::of(write)
+    }
+
     async fn connect(
         &self,
         target: &Target,
@@ -151,13 +157,14 @@ impl Dialect for PostgreSql {
         config.ssl_mode(mode);
         let identity = url.option("sslcert").zip(url.option("sslkey"));
         let tls = Tls::new(check, url.option("sslrootcert"), identity).map_err(refuse)?;
-        let (client, connection) = config.connect(tls).await.map_err(failed)?;
+        let (client, connection) = config.connect(tls.clone()).await.map_err(failed)?;
         // Ends with the client; what it says by then, every call says as well.
         tokio::spawn(async move {
             let _ended = connection.await;
         });
         Ok(Box::new(PostgresSession {
             client,
+            tls,
             quoting,
             rows: None,
             left: Vec::new(),
@@ -206,6 +213,9 @@ pub(super) fn failed(error: Error) -> DbError {
     }
 }
 
+/// How long a statement that was given up may take to end by itself before it is cancelled.
+const UNDO_SOON: Duration = Duration::from_millis(500);
+
 /// How the rows of a query come.
 enum Rows {
     Query(Pin<Box<RowStream>>),
@@ -215,6 +225,8 @@ enum Rows {
 
 pub(super) struct PostgresSession {
     pub(super) client: Client,
+    /// For the connection of a cancel request.
+    tls: Tls,
     pub(super) quoting: Quoting,
     /// The query under way.
     rows: Option<Rows>,
@@ -486,19 +498,20 @@ impl Session for PostgresSession {
                         });
                     cells.collect::<Result<_, _>>()
                 }),
-                Rows::Copy(rows) => rows.next().await?.map(|fields| {
-                    let mut fields = fields;
-                    let cells =
-                        self.decoders.iter().enumerate().map(|(index, decoder)| {
-                            match fields.next()? {
-                                Some(field) => decoder.cell_of(&field).map_err(|error| {
+                Rows::Copy(rows) => rows.next().await?.map(|mut fields| {
+                    let mut cells = Vec::with_capacity(self.decoders.len());
+                    for (index, decoder) in self.decoders.iter().enumerate() {
+                        cells.push(match fields.next()? {
+                            Some(place) => {
+                                decoder.cell_of(fields.message(), place).map_err(|error| {
                                     let name = self.names.get(index);
                                     in_column(error, name.map_or("", String::as_str))
-                                }),
-                                None => Ok(Cell::Null),
+                                })?
                             }
+                            None => Cell::Null,
                         });
-                    cells.collect::<Result<_, _>>()
+                    }
+                    Ok(cells)
                 }),
             };
             match next {
@@ -534,8 +547,37 @@ impl Session for PostgresSession {
         self.write_rows(write, rows).await
     }
 
+    async fn write_laid_out(&mut self, write: &Write, parts: Vec<Bytes>) -> Result<u64, DbError> {
+        self.abandon();
+        self.copy_laid_out(write, parts).await
+    }
+
     fn writes_at_once(&self, kind: WriteKind, rows: usize) -> bool {
         kind == WriteKind::Insert && rows >= COPY_ROWS_MIN
+    }
+
+    fn undoes(&self) -> bool {
+        true
+    }
+
+    async fn undo(&mut self) -> Result<(), DbError> {
+        self.abandon();
+        self.stages.clear();
+        self.staged.clear();
+        // A COPY whose rows do not go on has failed with them. The server answers in order: this is behind all else.
+        let mut rollback = std::pin::pin!(self.client.simple_query("ROLLBACK"));
+        let answer = match tokio::time::timeout(UNDO_SOON, &mut rollback).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                // What is under way waits for a lock, or has a long way to go.
+                let cancel = self.client.cancel_token();
+                if let Err(error) = cancel.cancel_query(self.tls.clone()).await {
+                    debug!(%error, "a statement cannot be cancelled");
+                }
+                rollback.await
+            }
+        };
+        answer.map(|_| ()).map_err(failed)
     }
 
     fn is_closed(&self) -> bool {

@@ -3,9 +3,7 @@
 //! Only where a cell and the type of its column mean the same: all else goes as text, which the server reads by the
 //! type of the column, with its own words about what does not fit.
 
-use num_traits::ToPrimitive as _;
-
-use super::postgres_text as text;
+use super::{Write, postgres_text as text};
 use crate::cell::{Cell, Column, DAY_SECONDS, Stamp};
 
 /// 2000-01-01 in days since 1970-01-01: PostgreSQL counts from there.
@@ -76,7 +74,7 @@ impl Form {
             (Self::Int4, Cell::Int(n)) => i32::try_from(*n).is_ok(),
             (Self::Float8, Cell::Int(n)) => (-DOUBLE_EXACT..=DOUBLE_EXACT).contains(n),
             (Self::Numeric, Cell::Decimal(decimal)) => {
-                (0..=SCALE_MAX).contains(&decimal.scale()) && decimal.unscaled().bits() < 64
+                (0..=SCALE_MAX).contains(&decimal.scale()) && decimal.unscaled_i64().is_some()
             }
             (Self::Date, Cell::Date(day)) => date(*day).is_some(),
             (Self::Time, Cell::Time(nanos)) => nanos % 1000 == 0,
@@ -108,12 +106,12 @@ impl Form {
             (Self::Int2, Cell::Int(n)) => field(out, &(*n as i16).to_be_bytes()),
             (Self::Int4, Cell::Int(n)) => field(out, &(*n as i32).to_be_bytes()),
             (Self::Float8, Cell::Int(n)) => field(out, &(*n as f64).to_be_bytes()),
-            (Self::Numeric, Cell::Int(n)) => numeric(out, i128::from(*n), 0),
+            (Self::Numeric, Cell::Int(n)) => numeric(out, *n, 0),
             (_, Cell::Int(n)) => field(out, &n.to_be_bytes()),
             (_, Cell::Float(x)) => field(out, &x.to_be_bytes()),
             (_, Cell::Double(x)) => field(out, &x.to_be_bytes()),
             (_, Cell::Decimal(decimal)) => {
-                let unscaled = decimal.unscaled().to_i128().unwrap_or_default();
+                let unscaled = decimal.unscaled_i64().unwrap_or_default();
                 numeric(out, unscaled, decimal.scale().unsigned_abs());
             }
             (Self::Date, Cell::Infinite(positive)) => {
@@ -166,17 +164,13 @@ fn micros(stamp: Stamp) -> Option<i64> {
 }
 
 /// Digits of base 10000 with a weight and a scale: no zeros in front or behind.
-fn numeric(out: &mut Vec<u8>, unscaled: i128, scale: u32) {
-    let mut rest = unscaled.unsigned_abs() * 10_u128.pow((4 - scale % 4) % 4);
-    // Lowest first; at most 24 decimal digits come in.
+fn numeric(out: &mut Vec<u8>, unscaled: i64, scale: u32) {
+    let rest = u128::from(unscaled.unsigned_abs()) * 10_u128.pow((4 - scale % 4) % 4);
+    // Lowest first; at most 23 decimal digits come in.
     let mut digits = [0_i16; 10];
-    let (mut count, mut weight) = (
-        0_usize,
-        -1_i16 - i16::try_from(scale.div_ceil(4)).unwrap_or(0),
-    );
-    while rest > 0 {
-        let digit = (rest % 10_000) as i16;
-        rest /= 10_000;
+    let mut count = 0_usize;
+    let mut weight = -1_i16 - i16::try_from(scale.div_ceil(4)).unwrap_or(0);
+    let mut put = |digit: i16| {
         weight += 1;
         if (count > 0 || digit != 0)
             && let Some(place) = digits.get_mut(count)
@@ -184,6 +178,16 @@ fn numeric(out: &mut Vec<u8>, unscaled: i128, scale: u32) {
             *place = digit;
             count += 1;
         }
+    };
+    // Division of machine words is many times faster, and nearly all fit one.
+    let (mut low, mut high) = (0_u64, rest);
+    while let Err(_) = u64::try_from(high).map(|rest| low = rest) {
+        put((high % 10_000) as i16);
+        high /= 10_000;
+    }
+    while low > 0 {
+        put((low % 10_000) as i16);
+        low /= 10_000;
     }
     if count == 0 {
         weight = 0;
@@ -196,6 +200,50 @@ fn numeric(out: &mut Vec<u8>, unscaled: i128, scale: u32) {
     out.extend_from_slice(&(scale as u16).to_be_bytes());
     for digit in digits.iter().take(count).rev() {
         out.extend_from_slice(&digit.to_be_bytes());
+    }
+}
+
+/// The forms of the columns of a write, for rows that are laid out as they come.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    forms: Vec<Form>,
+}
+
+impl Layout {
+    /// `None`: the values of some column go as text.
+    pub(super) fn of(write: &Write) -> Option<Self> {
+        let forms = write.columns().map(Form::of).collect::<Option<_>>()?;
+        Some(Self { forms })
+    }
+
+    /// Begins a row, which [`Self::text`] and [`Self::cell`] go on with, column by column.
+    pub(crate) fn begin(&self, out: &mut Vec<u8>) {
+        // A table has 1600 columns at most.
+        out.extend_from_slice(&(self.forms.len() as i16).to_be_bytes());
+    }
+
+    /// Appends a text as it is; `false`: its column takes it otherwise, or not at all.
+    pub(crate) fn text(&self, column: usize, text: &str, out: &mut Vec<u8>) -> bool {
+        let takes = self.forms.get(column) == Some(&Form::Text);
+        if takes {
+            field(out, text.as_bytes());
+        }
+        takes
+    }
+
+    /// Appends a cell; `false`: its column does not take it in binary.
+    pub(crate) fn cell(
+        &self,
+        column: usize,
+        cell: &Cell,
+        out: &mut Vec<u8>,
+        scratch: &mut String,
+    ) -> bool {
+        let Some(form) = self.forms.get(column).filter(|form| form.takes(cell)) else {
+            return false;
+        };
+        form.put(cell, out, scratch);
+        true
     }
 }
 

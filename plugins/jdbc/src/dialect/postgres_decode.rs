@@ -1,5 +1,7 @@
 //! PostgreSQL's binary format: types of columns and cells of rows.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use milena_data::{Decimal, Text};
 use num_bigint::BigInt;
@@ -158,16 +160,16 @@ impl Decoder {
         )
     }
 
-    /// The cell of a value; texts and bytes share the memory that they came in.
-    pub(super) fn cell_of(&self, bytes: &Bytes) -> Result<Cell, DbError> {
+    /// The cell of a value in a message; texts and bytes share its memory.
+    pub(super) fn cell_of(&self, message: &Bytes, place: Range<usize>) -> Result<Cell, DbError> {
         match self.form {
-            Form::Text => match Text::try_from(bytes.clone()) {
+            Form::Text => match Text::try_from(message.slice(place.clone())) {
                 Ok(text) => Ok(Cell::Text(text)),
                 // It knows what to say.
-                Err(_) => self.cell(bytes),
+                Err(_) => self.cell(message.get(place).unwrap_or_default()),
             },
-            Form::Bytes => Ok(Cell::Bytes(bytes.clone())),
-            _ => self.cell(bytes),
+            Form::Bytes => Ok(Cell::Bytes(message.slice(place))),
+            _ => self.cell(message.get(place).unwrap_or_default()),
         }
     }
 
@@ -300,6 +302,22 @@ fn numeric(bytes: &[u8]) -> Option<Cell> {
     }
     let digits = bytes.get(8..)?.chunks_exact(2).map(int16);
     let exponent = 4 * (weight + 1 - i32::from(count)) + scale;
+    // Four digits of base 10000 fit a machine word, and so do most with their zeros.
+    if count <= 4 {
+        let all = digits
+            .clone()
+            .try_fold(0_i64, |all, digit| Some(all * 10_000 + i64::from(digit?)))?;
+        let scaled = 10_i64
+            .checked_pow(exponent.unsigned_abs())
+            .and_then(|power| match exponent >= 0 {
+                true => all.checked_mul(power),
+                false => Some(all / power),
+            });
+        if let Some(scaled) = scaled {
+            let scaled = if sign == 0x4000 { -scaled } else { scaled };
+            return Some(Cell::Decimal(Decimal::small(scaled, scale)));
+        }
+    }
     // Nine digits of base 10000 are 36 decimal digits: they fit 128 bits, and so do most with their zeros.
     let small = match count <= 9 {
         true => digits

@@ -112,6 +112,30 @@ impl PostgresSession {
         sink.finish().await.map_err(failed)
     }
 
+    /// Inserts rows that lie there in binary.
+    pub(super) async fn copy_laid_out(
+        &mut self,
+        write: &Write,
+        parts: Vec<Bytes>,
+    ) -> Result<u64, DbError> {
+        let table = write.table.sql(self.quoting);
+        let list = write.column_list(self.quoting);
+        let sql = format!("COPY {table}({list}) FROM STDIN (FORMAT binary)");
+        let statement = self.prepared(sql).await?;
+        let sink = self
+            .client
+            .copy_in::<_, Bytes>(&statement)
+            .await
+            .map_err(failed)?;
+        let mut sink = std::pin::pin!(sink);
+        let begin = Bytes::from_static(HEADER);
+        let end = Bytes::from_static(&TRAILER);
+        for part in [begin].into_iter().chain(parts).chain([end]) {
+            sink.feed(part).await.map_err(failed)?;
+        }
+        sink.finish().await.map_err(failed)
+    }
+
     /// Upserts by a staging table: of several rows of one key the last one counts.
     async fn merge(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<(), DbError> {
         let quoting = self.quoting;

@@ -43,7 +43,7 @@ impl Ahead {
     }
 
     /// Partitions that went away.
-    pub(super) fn close(&mut self, partitions: &[TopicPartition]) {
+    fn close(&mut self, partitions: &[TopicPartition]) {
         if let Some(pipe) = &mut self.pipe {
             pipe.forget(partitions);
         }
@@ -188,6 +188,29 @@ impl Run {
             && let (Some((session, writer, Ok(()))), _) = pipe.end().await
         {
             self.link = Some((session, writer));
+        }
+    }
+
+    /// Partitions went away. What is under way of them was to be confirmed before, unless they are lost: then it is nobody's
+    /// any more, and when this is back nothing of it is written. What is of others comes again.
+    pub(super) async fn close_ahead(&mut self, partitions: &[TopicPartition]) {
+        let pipe = self.ahead.pipe.take_if(|pipe| pipe.holds(partitions));
+        if let Some(pipe) = pipe {
+            warn!("batches are given up with partitions that were lost");
+            for span in pipe.give_up().await {
+                self.ahead.owe(span);
+            }
+            self.link = None;
+            self.doubt();
+        }
+        self.ahead.close(partitions);
+        self.ahead.due |= !self.ahead.owed.is_empty();
+    }
+
+    /// The end of the task: nothing is written behind it.
+    pub(super) async fn stop_ahead(&mut self) {
+        if let Some(pipe) = self.ahead.pipe.take() {
+            pipe.give_up().await;
         }
     }
 

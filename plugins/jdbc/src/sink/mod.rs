@@ -6,6 +6,7 @@ mod connector;
 mod ddl;
 mod offsets;
 mod pipe;
+mod rows;
 mod settings;
 mod shape;
 mod task;

@@ -5,13 +5,14 @@
 //! means: the sink has everything that is not known to be written delivered again, and writes that by itself, record in
 //! hand.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use milena_api::TopicPartition;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     offsets::OffsetsTable,
@@ -21,6 +22,8 @@ use crate::dialect::Session;
 
 /// Batches that wait behind the one that is written: memory against the time of a round trip.
 const WAITING: usize = 2;
+/// How long the database may take to end what was given up. One that cannot be reached any more ends it by itself.
+const GIVE_UP: Duration = Duration::from_secs(10);
 
 /// Rows of one batch, in order.
 pub(crate) struct Parcel {
@@ -36,10 +39,14 @@ impl Parcel {
 
     /// Takes the rows of the next batch behind its own.
     fn append(&mut self, next: Self) {
-        for mut buffer in next.buffers {
+        for buffer in next.buffers {
             match self.buffers.last_mut() {
-                Some(last) if last.kind == buffer.kind && Arc::ptr_eq(&last.plan, &buffer.plan) => {
-                    last.rows.append(&mut buffer.rows);
+                Some(last)
+                    if last.kind == buffer.kind
+                        && Arc::ptr_eq(&last.plan, &buffer.plan)
+                        && last.rows.is_like(&buffer.rows) =>
+                {
+                    last.rows.append(buffer.rows);
                 }
                 _ => self.buffers.push(buffer),
             }
@@ -68,6 +75,7 @@ pub(crate) struct Pipe {
     given: usize,
     /// Those that are not known to be written.
     unknown: VecDeque<Span>,
+    given_up: CancellationToken,
     ended: JoinHandle<Ended>,
 }
 
@@ -88,13 +96,21 @@ impl Pipe {
         let (tell, written) = watch::channel(0);
         let settings = writer.settings();
         let (begin, batch) = (settings.common.dialect.begin(), settings.batch);
-        let ended = tokio::spawn(run(session, begin, batch, offsets, arriving, tell));
+        let given_up = CancellationToken::new();
+        let hand = Hand {
+            begin,
+            batch,
+            offsets,
+            given_up: given_up.clone(),
+        };
+        let ended = tokio::spawn(run(session, hand, arriving, tell));
         Self {
             writer,
             parcels: Some(parcels),
             written,
             given: 0,
             unknown: VecDeque::new(),
+            given_up,
             ended,
         }
     }
@@ -134,6 +150,25 @@ impl Pipe {
         while self.given - self.unknown.len() < written && self.unknown.pop_front().is_some() {}
     }
 
+    /// Whether anything of these partitions is not known to be written.
+    pub(crate) fn holds(&mut self, partitions: &[TopicPartition]) -> bool {
+        self.forget_written();
+        let mut spans = self.unknown.iter().flatten();
+        spans.any(|(partition, ..)| partitions.contains(partition))
+    }
+
+    /// Ends it at once: what is being written is undone where the database can, else it is the last; what waits is not
+    /// begun. Once this is back, nothing of it comes to be in the database any more. Answers what is not known to be
+    /// written.
+    pub(crate) async fn give_up(mut self) -> VecDeque<Span> {
+        self.given_up.cancel();
+        self.parcels = None;
+        // Beyond the time its connection is dropped with the task.
+        let _ended = tokio::time::timeout(GIVE_UP, &mut self.ended).await;
+        self.forget_written();
+        std::mem::take(&mut self.unknown)
+    }
+
     /// These partitions are no longer ours: nothing of them is delivered again.
     pub(crate) fn forget(&mut self, gone: &[TopicPartition]) {
         for span in &mut self.unknown {
@@ -154,18 +189,32 @@ impl Pipe {
     }
 }
 
-async fn run(
-    mut session: Box<dyn Session>,
+/// What the task that writes is told once.
+struct Hand {
     begin: &'static str,
     batch: usize,
     offsets: Option<OffsetsTable>,
+    given_up: CancellationToken,
+}
+
+async fn run(
+    mut session: Box<dyn Session>,
+    hand: Hand,
     mut arriving: mpsc::Receiver<Parcel>,
     tell: watch::Sender<usize>,
 ) -> Ended {
     let mut written = 0;
-    while let Some(mut parcel) = arriving.recv().await {
+    loop {
+        let parcel = tokio::select! {
+            biased;
+            () = hand.given_up.cancelled() => None,
+            parcel = arriving.recv() => parcel,
+        };
+        let Some(mut parcel) = parcel else {
+            return (session, Ok(()));
+        };
         let mut count = 1;
-        while parcel.rows() < batch
+        while parcel.rows() < hand.batch
             && let Ok(next) = arriving.try_recv()
         {
             parcel.append(next);
@@ -175,19 +224,29 @@ async fn run(
             mut buffers,
             positions,
         } = parcel;
-        let outcome = commit_buffers(
+        let undoes = session.undoes();
+        let commit = commit_buffers(
             &mut *session,
-            begin,
+            hand.begin,
             &mut buffers,
             &positions,
-            offsets.as_ref(),
-        )
-        .await;
-        if outcome.is_err() {
-            return (session, outcome);
+            hand.offsets.as_ref(),
+        );
+        let outcome = tokio::select! {
+            biased;
+            () = hand.given_up.cancelled(), if undoes => None,
+            outcome = commit => Some(outcome),
+        };
+        match outcome {
+            Some(Ok(())) => {
+                written += count;
+                tell.send_replace(written);
+            }
+            Some(failed) => return (session, failed),
+            None => {
+                let undone = session.undo().await.map_err(WriteError::from);
+                return (session, undone);
+            }
         }
-        written += count;
-        tell.send_replace(written);
     }
-    (session, Ok(()))
 }

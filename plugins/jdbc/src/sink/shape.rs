@@ -1,7 +1,9 @@
 //! From the schemas of a record to the columns of its row (`FieldsMetadata`).
 
+use std::borrow::Cow;
+
 use milena_api::ConnectError;
-use milena_data::{Schema, SchemaType, SinkRecord, Value};
+use milena_data::{Schema, SchemaType, SinkOrigin, SinkRecord, Value};
 
 use super::settings::{KeyMode, Settings};
 
@@ -204,29 +206,25 @@ impl Shape {
     }
 }
 
-/// The value of a column in a record.
-pub(crate) fn pick(target: &Target, record: &SinkRecord, defaults: bool) -> Value {
-    let field = |value: &Value, index: usize| match value.as_struct() {
-        Some(inner) if defaults => inner.get_at(index).clone(),
-        Some(inner) => inner.slot(index).clone(),
-        None => Value::Null,
+/// The value of a column in a record, which is mostly lent.
+pub(crate) fn pick<'r>(target: &Target, record: &'r SinkRecord, defaults: bool) -> Cow<'r, Value> {
+    const NULL: &Value = &Value::Null;
+    let field = |value: &'r Value, index: usize| match value.as_struct() {
+        Some(inner) if defaults => Cow::Borrowed(inner.get_at(index)),
+        Some(inner) => Cow::Borrowed(inner.slot(index)),
+        None => Cow::Borrowed(NULL),
+    };
+    let origin = |value: fn(&SinkOrigin) -> Value| match &record.origin {
+        Some(origin) => Cow::Owned(value(origin)),
+        None => Cow::Borrowed(NULL),
     };
     match target.from {
-        From::Topic => record
-            .origin
-            .as_ref()
-            .map_or(Value::Null, |origin| Value::String(origin.topic.clone())),
-        From::Partition => record
-            .origin
-            .as_ref()
-            .map_or(Value::Null, |origin| Value::Int32(origin.partition)),
-        From::Offset => record
-            .origin
-            .as_ref()
-            .map_or(Value::Null, |origin| Value::Int64(origin.offset)),
-        From::Key => record.key.value.clone(),
+        From::Topic => origin(|origin| Value::String(origin.topic.clone())),
+        From::Partition => origin(|origin| Value::Int32(origin.partition)),
+        From::Offset => origin(|origin| Value::Int64(origin.offset)),
+        From::Key => Cow::Borrowed(&record.key.value),
         From::KeyField(index) => field(&record.key.value, index),
-        From::Value => record.value.value.clone(),
+        From::Value => Cow::Borrowed(&record.value.value),
         From::ValueField(index) => field(&record.value.value, index),
     }
 }

@@ -118,7 +118,7 @@ impl SinkTask for JdbcSinkTask {
 
     async fn close(&mut self, partitions: &[TopicPartition]) -> Result<(), ConnectError> {
         let run = self.run()?;
-        run.ahead.close(partitions);
+        run.close_ahead(partitions).await;
         for partition in partitions {
             run.claims.remove(partition);
             run.lost.remove(partition);
@@ -127,7 +127,9 @@ impl SinkTask for JdbcSinkTask {
     }
 
     async fn stop(&mut self) {
-        self.run = None;
+        if let Some(mut run) = self.run.take() {
+            run.stop_ahead().await;
+        }
     }
 }
 

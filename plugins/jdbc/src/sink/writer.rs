@@ -7,18 +7,19 @@ use std::{
 
 use indexmap::IndexMap;
 use milena_api::{ConnectError, TopicPartition};
-use milena_data::{SinkRecord, Text};
+use milena_data::{SinkRecord, Text, Value};
 use tracing::info;
 
 use super::{
     bind, ddl,
     offsets::OffsetsTable,
+    rows::{LaidOut, Rows},
     settings::{InsertMode, Settings},
     shape::{Shape, Target, pick},
 };
 use crate::{
     cell::{Cell, Column},
-    dialect::{DbError, DbErrorKind, Session, TablePattern, Write, WriteKind},
+    dialect::{DbError, DbErrorKind, Layout, Session, TablePattern, Write, WriteKind},
     plugins::Vendor,
     table::TableId,
 };
@@ -49,13 +50,15 @@ pub(crate) struct Plan {
     delete: Write,
     sources: Vec<(Target, Column)>,
     keys: usize,
+    /// How rows are laid out in binary, where all they are is inserted.
+    layout: Option<Layout>,
 }
 
 /// Rows of one plan and kind that await their statement.
 pub(crate) struct Buffer {
     pub(crate) plan: Arc<Plan>,
     pub(crate) kind: WriteKind,
-    pub(crate) rows: Vec<Vec<Cell>>,
+    pub(crate) rows: Rows,
 }
 
 /// What a writer keeps between batches; made anew with each connection.
@@ -92,36 +95,92 @@ impl Writer {
     /// The rows of records whose tables are known, in the order in which they are to be written. `None`: the database
     /// must be asked, or a record does not fit.
     pub(crate) fn bind(&self, records: &[&SinkRecord]) -> Option<Vec<Buffer>> {
+        // Where some row cannot be laid out, all of them are cells.
+        self.bind_as(records, true)
+            .or_else(|| self.bind_as(records, false))
+    }
+
+    fn bind_as(&self, records: &[&SinkRecord], laid_out: bool) -> Option<Vec<Buffer>> {
         let mut buffers: Vec<Buffer> = Vec::new();
+        let mut scratch = String::new();
+        // Most records are of the topic of the one before.
+        let mut known: Option<(&Text, &Arc<Plan>)> = None;
         for record in records {
             let kind = self.kind(record).ok()?;
-            let plan = Arc::clone(self.plans.get(&record.topic)?);
+            let plan = match known {
+                Some((topic, plan)) if *topic == record.topic => plan,
+                _ => self.plans.get(&record.topic)?,
+            };
+            known = Some((&record.topic, plan));
             if !plan.shape.fits(record) {
                 return None;
             }
-            let row = self.row(&plan, kind, record).ok()?;
+            let layout = match &plan.layout {
+                Some(layout) if laid_out && kind == WriteKind::Insert => Some(layout),
+                _ => None,
+            };
             let table = &plan.insert.table;
             // Behind the last rows of its table, never before them.
             let last = buffers
-                .iter_mut()
-                .rev()
-                .find(|buffer| buffer.plan.insert.table == *table);
-            match last {
-                Some(last)
-                    if last.kind == kind
-                        && Arc::ptr_eq(&last.plan, &plan)
-                        && last.rows.len() < self.settings.batch =>
-                {
-                    last.rows.push(row);
+                .iter()
+                .rposition(|buffer| buffer.plan.insert.table == *table)
+                .filter(|last| {
+                    buffers.get(*last).is_some_and(|last| {
+                        last.kind == kind
+                            && Arc::ptr_eq(&last.plan, plan)
+                            && last.rows.len() < self.settings.batch
+                    })
+                });
+            if last.is_none() {
+                let most = records.len().min(self.settings.batch);
+                buffers.push(Buffer {
+                    plan: Arc::clone(plan),
+                    kind,
+                    rows: match layout {
+                        Some(_) => Rows::LaidOut(LaidOut::default()),
+                        None => Rows::Cells(Vec::with_capacity(most)),
+                    },
+                });
+            }
+            let buffer = match last {
+                Some(last) => buffers.get_mut(last),
+                None => buffers.last_mut(),
+            };
+            match (&mut buffer?.rows, layout) {
+                (Rows::LaidOut(rows), Some(layout)) => {
+                    self.lay_out(plan, layout, record, rows.next(), &mut scratch)?;
                 }
-                _ => {
-                    let mut rows = Vec::with_capacity(records.len().min(self.settings.batch));
-                    rows.push(row);
-                    buffers.push(Buffer { plan, kind, rows });
-                }
+                (Rows::Cells(rows), None) => rows.push(self.row(plan, kind, record).ok()?),
+                _ => return None,
             }
         }
         Some(buffers)
+    }
+
+    /// Appends the row of a record in binary; `None`: it has cells that do not go so, or does not fit.
+    fn lay_out(
+        &self,
+        plan: &Plan,
+        layout: &Layout,
+        record: &SinkRecord,
+        out: &mut Vec<u8>,
+        scratch: &mut String,
+    ) -> Option<()> {
+        layout.begin(out);
+        for (index, (target, column)) in plan.sources.iter().enumerate() {
+            let value = pick(target, record, self.settings.defaults);
+            if let Value::String(text) = &*value
+                && layout.text(index, text, out)
+            {
+                continue;
+            }
+            let zone = &self.settings.common.zone;
+            let cell = bind::cell(value.into_owned(), &target.schema, column, zone).ok()?;
+            if !layout.cell(index, &cell, out, scratch) {
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// Writes records and positions in one transaction.
@@ -222,14 +281,16 @@ impl Writer {
                 None => buffers.entry(id.clone()).or_insert(Buffer {
                     plan: Arc::clone(&plan),
                     kind,
-                    rows: Vec::with_capacity(records.len().min(self.settings.batch)),
+                    rows: Rows::Cells(Vec::with_capacity(records.len().min(self.settings.batch))),
                 }),
             };
             if buffer.kind != kind || !Arc::ptr_eq(&buffer.plan, &plan) {
                 flush(session, buffer).await?;
                 (buffer.kind, buffer.plan) = (kind, plan);
             }
-            buffer.rows.push(row);
+            if let Rows::Cells(rows) = &mut buffer.rows {
+                rows.push(row);
+            }
             if buffer.rows.len() >= self.settings.batch {
                 flush(session, buffer).await?;
             }
@@ -301,7 +362,12 @@ impl Writer {
         sources
             .map(|(target, column)| {
                 let value = pick(target, record, self.settings.defaults);
-                bind::cell(value, &target.schema, column, &self.settings.common.zone)
+                bind::cell(
+                    value.into_owned(),
+                    &target.schema,
+                    column,
+                    &self.settings.common.zone,
+                )
             })
             .collect::<Result<_, _>>()
             .map_err(WriteError::Record)
@@ -440,6 +506,7 @@ impl Writer {
             return Err(WriteError::Task(no_key(&insert)));
         }
         let plan = Arc::new(Plan {
+            layout: common.dialect.layout(&insert),
             shape,
             insert,
             delete,
@@ -610,7 +677,8 @@ async fn flush_all(
 }
 
 async fn flush(session: &mut dyn Session, buffer: &mut Buffer) -> Result<(), WriteError> {
-    if buffer.rows.is_empty() {
+    let expected = buffer.rows.len() as u64;
+    if expected == 0 {
         return Ok(());
     }
     let write = match buffer.kind {
@@ -620,11 +688,11 @@ async fn flush(session: &mut dyn Session, buffer: &mut Buffer) -> Result<(), Wri
             ..buffer.plan.insert.clone()
         },
     };
-    let touched = session
-        .write(&write, &buffer.rows)
-        .await
-        .map_err(|error| keyless(error, &write))?;
-    let expected = buffer.rows.len() as u64;
+    let touched = match &mut buffer.rows {
+        Rows::Cells(rows) => session.write(&write, rows).await,
+        Rows::LaidOut(rows) => session.write_laid_out(&write, rows.take()).await.map(Some),
+    };
+    let touched = touched.map_err(|error| keyless(error, &write))?;
     if buffer.kind == WriteKind::Insert && touched.is_some_and(|touched| touched != expected) {
         return Err(WriteError::Task(ConnectError::connect(format!(
             "Update count ({}) did not sum up to total number of records inserted ({expected}) into {}",

@@ -189,7 +189,7 @@ fn schema_of(read: &Read, optional: bool) -> Option<Schema> {
 
 /// The value of a cell.
 pub(crate) fn value(read: &Read, cell: Cell, zone: &Zone) -> Result<Value, ConnectError> {
-    if cell == Cell::Null {
+    if matches!(cell, Cell::Null) {
         return Ok(Value::Null);
     }
     let wrong =
@@ -335,7 +335,7 @@ fn double(cell: &Cell) -> Option<f64> {
 fn decimal(cell: &Cell) -> Option<Decimal> {
     Some(match cell {
         Cell::Decimal(decimal) => decimal.clone(),
-        Cell::Int(n) => Decimal::new(BigInt::from(*n), 0),
+        Cell::Int(n) => Decimal::small(*n, 0),
         Cell::UInt(n) => Decimal::new(BigInt::from(*n), 0),
         Cell::Double(x) => Decimal::parse(&x.to_string()).ok()?,
         Cell::Float(x) => Decimal::parse(&x.to_string()).ok()?,

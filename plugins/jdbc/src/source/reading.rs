@@ -60,6 +60,8 @@ impl Reader {
 pub(super) struct Reading {
     pub(super) schema: Schema,
     pub(super) fields: Vec<FieldMapping>,
+    /// Each cell of a row is one of them, in order.
+    pub(super) is_straight: bool,
     /// Places of the columns that the offset is made of.
     pub(super) incrementing: Option<usize>,
     pub(super) timestamps: Vec<usize>,
@@ -167,17 +169,10 @@ impl Reading {
         settings: &Settings,
         mut row: Vec<Cell>,
     ) -> Result<Value, ConnectError> {
-        let mut slots = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
-            let cell = row
-                .get_mut(field.index)
-                .map(|cell| std::mem::replace(cell, Cell::Null));
-            let value = value(
-                &field.read,
-                cell.unwrap_or(Cell::Null),
-                &settings.common.zone,
-            )
-            .map_err(|error| ConnectError::data(format!("column {}: {error}", field.name)))?;
+        let zone = &settings.common.zone;
+        let of = |field: &FieldMapping, cell: Cell| {
+            let value = value(&field.read, cell, zone)
+                .map_err(|error| ConnectError::data(format!("column {}: {error}", field.name)))?;
             if value.is_null() && !field.schema.is_optional() {
                 return Err(ConnectError::data(format!(
                     "Invalid value: null used for required field: \"{}\", schema type: {}",
@@ -185,8 +180,38 @@ impl Reading {
                     field.schema.kind().name()
                 )));
             }
-            slots.push(value);
-        }
-        Ok(Struct::from_slots(self.schema.clone(), slots).into())
+            Ok(value)
+        };
+        let slots: Result<Vec<Value>, ConnectError> =
+            if self.is_straight && row.len() == self.fields.len() {
+                // The values take the place of the cells, which are as large.
+                let mut fields = self.fields.iter();
+                let cells = row
+                    .into_iter()
+                    .map_while(|cell| Some((fields.next()?, cell)));
+                cells.map(|(field, cell)| of(field, cell)).collect()
+            } else {
+                let fields = self.fields.iter().map(|field| {
+                    let cell = row
+                        .get_mut(field.index)
+                        .map(|cell| std::mem::replace(cell, Cell::Null));
+                    of(field, cell.unwrap_or(Cell::Null))
+                });
+                fields.collect()
+            };
+        Ok(Struct::from_slots(self.schema.clone(), slots?).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use milena_data::Value;
+
+    use crate::cell::Cell;
+
+    #[test]
+    fn values_fit_the_place_of_cells() {
+        assert_eq!(size_of::<Value>(), size_of::<Cell>());
+        assert_eq!(align_of::<Value>(), align_of::<Cell>());
     }
 }

@@ -580,6 +580,10 @@ async fn begin(
             .iter()
             .map(place)
             .collect::<Result<_, _>>()?,
+        is_straight: fields
+            .iter()
+            .enumerate()
+            .all(|(at, field)| field.index == at),
         fields,
         rows: VecDeque::new(),
         ended: false,

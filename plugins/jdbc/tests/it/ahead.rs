@@ -178,3 +178,68 @@ async fn batches_ahead_of_the_database() {
     task.stop().await;
     other.stop().await;
 }
+
+/// What is under way when partitions are lost, or the task stops, is not written any more, however long it hung.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_behind_the_end() {
+    let Some(server) = postgres("nothing_is_written_behind_the_end", &[]) else {
+        return;
+    };
+    let at_work =
+        "select count(*) from pg_stat_activity where application_name='milena' and state<>'idle'";
+    let upsert = [
+        ("insert.mode", "upsert"),
+        ("pk.mode", "record_value"),
+        ("pk.fields", "id"),
+    ];
+    for (table, more) in [
+        ("lost", &[] as &[_]),
+        ("lost_upserts", &upsert),
+        ("stopped", &[]),
+        ("stopped_once", &[("milena.sink.exactly.once", "true")]),
+    ] {
+        let heard = Heard::in_generation(1);
+        let mut task = start(&server, table, &heard, false, more).await;
+        server.sql(&format!("alter table {table} add unique(id)"));
+        let log = orders(1500, &[]);
+        deliver(&mut *task, &heard, &log[..BATCH], |_| {})
+            .await
+            .unwrap();
+        // Somebody holds the table, and the next batches hang on their way.
+        let target = format!(
+            "host=127.0.0.1 port={} user=postgres dbname=postgres",
+            server.port
+        );
+        let (holder, connection) = tokio_postgres::connect(&target, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let lock = format!("begin; lock table {table} in share mode");
+        holder.batch_execute(&lock).await.unwrap();
+        task.put(&log[BATCH..2 * BATCH]).await.unwrap();
+        task.put(&log[2 * BATCH..]).await.unwrap();
+        let begun = std::time::Instant::now();
+        while server.sql(&format!("{at_work} and wait_event_type='Lock'")) != ["1"] {
+            assert!(begun.elapsed().as_secs() < 60, "nobody waits for the lock");
+        }
+        match table.starts_with("lost") {
+            true => task.close(&[partition(TOPIC)]).await.unwrap(),
+            false => task.stop().await,
+        }
+        assert_eq!(server.sql(at_work), ["0"]);
+        holder.batch_execute("commit").await.unwrap();
+        assert_eq!(held(&server, table), "500|500|0|499");
+        if table.starts_with("lost") {
+            // They come back, and all of it is delivered again.
+            task.open(&[partition(TOPIC)]).await.unwrap();
+            for batch in log[BATCH..].chunks(BATCH) {
+                task.put(batch).await.unwrap();
+            }
+            let asked = PartitionOffsets::from([(partition(TOPIC), 1500)]);
+            let answer = task.pre_commit(asked).await.unwrap();
+            assert_eq!(answer[&partition(TOPIC)], 1500);
+            assert_eq!(held(&server, table), "1500|1500|0|1499");
+            task.stop().await;
+        }
+    }
+}
