@@ -1,6 +1,9 @@
 //! Processor time of the three that share the machine, from `/proc`.
 
-use std::{fs, ops::Sub};
+use std::{
+    fs,
+    ops::{Add, Sub},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -48,6 +51,17 @@ impl Cpu {
             per(self.kafka),
             per(self.database)
         )
+    }
+}
+
+impl Add for Cpu {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            worker: self.worker + other.worker,
+            kafka: self.kafka + other.kafka,
+            database: self.database + other.database,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod bounds;
 mod cpu;
 mod java;
 mod latency;
+mod memory;
 #[path = "../cluster/process.rs"]
 #[expect(dead_code, reason = "what the other benchmark needs besides")]
 mod process;
@@ -39,10 +40,6 @@ const JVM: [&str; 2] = ["-Xmx1g", "-XX:+UseG1GC"];
 
 /// How long a phase of the Java worker may take.
 const JAVA_MAX: Duration = Duration::from_secs(60);
-/// How long memory is watched while the large table is read.
-const MEMORY_MAX: Duration = Duration::from_secs(120);
-/// Between two looks at the memory.
-const LOOK: Duration = Duration::from_millis(100);
 const TEN: &str = "(id bigint not null, name text, amount numeric(12,2), score double precision, born date, at timestamp(3), \
     ok boolean, small integer, big bigint, note varchar(40))";
 const PARTS: [&str; 6] = ["source", "sink", "latency", "bounds", "java", "memory"];
@@ -170,12 +167,13 @@ impl Bench {
             java::measure(self, insert, upsert)?;
         }
         if self.wants("memory") {
-            self.memory(large)?;
+            memory::measure(self, large)?;
         }
         Ok(())
     }
 
-    /// Runs a phase and prints its medians; the rate from the request to the last row.
+    /// Runs a phase and prints its medians, and the processor time from the first row on; answers the rate from the request
+    /// to the last row.
     fn phase(
         &self,
         what: &str,
@@ -183,11 +181,12 @@ impl Bench {
         beside: Option<(&str, f64)>,
         mut work: impl FnMut(usize) -> Result<Filled>,
     ) -> Result<f64> {
-        let (mut all, mut streaming, mut used) = (Vec::new(), Vec::new(), Cpu::default());
+        let (mut all, mut streaming) = (Vec::new(), Vec::new());
+        let (mut used, mut rows) = (Cpu::default(), 0);
         for run in 0..RUNS {
-            let before = self.cpu(worker.pid()?)?;
             let filled = work(run)?;
-            used = self.cpu(worker.pid()?)? - before;
+            used = used + filled.used;
+            rows += filled.rows;
             all.push(self.rows as f64 / filled.all);
             streaming.push(filled.streaming);
         }
@@ -197,7 +196,7 @@ impl Bench {
         });
         println!(
             "{what}: {all:.0} rows/s from the request to the last row, {streaming:.0} from the first row on{beside}; {}; memory {:.1} MiB",
-            used.shown(self.rows as f64),
+            used.shown(rows as f64),
             worker.rss_mib()?
         );
         Ok(all)
@@ -300,7 +299,9 @@ impl Bench {
         let begun = Instant::now();
         self.create(&worker.url, prefix, &config)?;
         let topic = format!("{prefix}-source");
-        let filled = self.watch.topic(begun, &topic, self.rows)?;
+        let pid = worker.pid()?;
+        let cpu = || self.cpu(pid);
+        let filled = self.watch.topic(begun, &topic, self.rows, cpu)?;
         call("DELETE", &worker.url, &format!("/connectors/{prefix}"), "")?;
         Ok(filled)
     }
@@ -330,49 +331,11 @@ impl Bench {
         config.extend_from_slice(more);
         let begun = Instant::now();
         self.create(&worker.url, table, &config)?;
-        let filled = self.watch.table(begun, table, "copied", self.rows)?;
+        let pid = worker.pid()?;
+        let cpu = || self.cpu(pid);
+        let filled = self.watch.table(begun, table, "copied", self.rows, cpu)?;
         call("DELETE", &worker.url, &format!("/connectors/{table}"), "")?;
         Ok(filled)
-    }
-
-    /// The memory of a fresh worker while it reads a large table.
-    fn memory(&self, large: u64) -> Result<()> {
-        self.sql(&format!(
-            "create table large(id bigint not null, name text, amount numeric(12,2)); \
-             insert into large select n,'name '||n,n/7.0 from generate_series(1,{large}) n"
-        ))?;
-        let worker = self.worker("memory")?;
-        let before = worker.rss_mib()?;
-        let url = self.url();
-        let config = [
-            (
-                "connector.class",
-                "io.confluent.connect.jdbc.JdbcSourceConnector",
-            ),
-            ("connection.url", &*url),
-            ("mode", "bulk"),
-            ("table.whitelist", "large"),
-            ("topic.prefix", "memory-"),
-            ("poll.interval.ms", "3600000"),
-            ("batch.max.rows", "1000"),
-            ("value.converter.schemas.enable", "false"),
-            ("value.converter", JSON),
-            ("topic.creation.default.partitions", "1"),
-            ("topic.creation.default.replication.factor", "1"),
-        ];
-        self.create(&worker.url, "memory", &config)?;
-        let begun = Instant::now();
-        let (mut most, mut read) = (before, 0);
-        while read < large && begun.elapsed() < MEMORY_MAX {
-            read = self.watch.end("memory-large").unwrap_or(0);
-            most = most.max(worker.rss_mib()?);
-            std::thread::park_timeout(LOOK);
-        }
-        println!(
-            "milena: memory while it reads a table of {large} rows: {most:.1} MiB at most, {before:.1} MiB before; {read} rows in {:.1} s",
-            begun.elapsed().as_secs_f64()
-        );
-        worker.terminate()
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use milena_kafka::ports::{Admin, ClientProps, Isolation, ListAt};
 
+use crate::cpu::Cpu;
+
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
 /// How long a phase may take.
@@ -24,6 +26,9 @@ pub(crate) struct Filled {
     pub(crate) all: f64,
     /// Rows per second between the first look that saw any and the last.
     pub(crate) streaming: f64,
+    /// The processor time between these two looks, and the rows that came between them.
+    pub(crate) used: Cpu,
+    pub(crate) rows: u64,
 }
 
 impl Watch {
@@ -69,8 +74,14 @@ impl Watch {
     }
 
     /// Waits until the topic holds so many records.
-    pub(crate) fn topic(&self, begun: Instant, topic: &str, rows: u64) -> Result<Filled> {
-        fill(begun, rows, || Ok(self.end(topic).unwrap_or(0)))
+    pub(crate) fn topic(
+        &self,
+        begun: Instant,
+        topic: &str,
+        rows: u64,
+        cpu: impl Fn() -> Result<Cpu>,
+    ) -> Result<Filled> {
+        fill(begun, rows, cpu, || Ok(self.end(topic).unwrap_or(0)))
     }
 
     /// Waits until the table holds so many rows; the size of a table with the same rows tells when a count is worth
@@ -81,12 +92,13 @@ impl Watch {
         table: &str,
         like: &str,
         rows: u64,
+        cpu: impl Fn() -> Result<Cpu>,
     ) -> Result<Filled> {
         let size = format!("select pg_relation_size('{table}')");
         let full = self
             .number(&format!("select pg_relation_size('{like}')"))?
             .max(1);
-        fill(begun, rows, || {
+        fill(begun, rows, cpu, || {
             let share = self.number(&size)? as f64 / full as f64;
             match share >= 0.99 {
                 true => self.count(table),
@@ -96,20 +108,27 @@ impl Watch {
     }
 }
 
-fn fill(begun: Instant, rows: u64, mut look: impl FnMut() -> Result<u64>) -> Result<Filled> {
-    let mut first: Option<(Instant, u64)> = None;
+fn fill(
+    begun: Instant,
+    rows: u64,
+    cpu: impl Fn() -> Result<Cpu>,
+    mut look: impl FnMut() -> Result<u64>,
+) -> Result<Filled> {
+    let mut first: Option<(Instant, u64, Cpu)> = None;
     loop {
         let found = look()?;
         let now = Instant::now();
         if found > 0 && first.is_none() {
-            first = Some((now, found));
+            first = Some((now, found, cpu()?));
         }
         if found >= rows {
-            let (at, before) = first.context("nothing came")?;
+            let (at, before, used) = first.context("nothing came")?;
             let seconds = (now - at).as_secs_f64().max(1e-9);
             return Ok(Filled {
                 all: (now - begun).as_secs_f64(),
                 streaming: (found - before) as f64 / seconds,
+                used: cpu()? - used,
+                rows: found - before,
             });
         }
         if begun.elapsed() > PATIENCE {
