@@ -165,7 +165,7 @@ fn micros(stamp: Stamp) -> Option<i64> {
 
 /// Digits of base 10000 with a weight and a scale: no zeros in front or behind.
 fn numeric(out: &mut Vec<u8>, unscaled: i64, scale: u32) {
-    let rest = u128::from(unscaled.unsigned_abs()) * 10_u128.pow((4 - scale % 4) % 4);
+    let mut high = u128::from(unscaled.unsigned_abs()) * 10_u128.pow((4 - scale % 4) % 4);
     // Lowest first; at most 23 decimal digits come in.
     let mut digits = [0_i16; 10];
     let mut count = 0_usize;
@@ -180,11 +180,11 @@ fn numeric(out: &mut Vec<u8>, unscaled: i64, scale: u32) {
         }
     };
     // Division of machine words is many times faster, and nearly all fit one.
-    let (mut low, mut high) = (0_u64, rest);
-    while let Err(_) = u64::try_from(high).map(|rest| low = rest) {
+    while high > u128::from(u64::MAX) {
         put((high % 10_000) as i16);
         high /= 10_000;
     }
+    let mut low = high as u64;
     while low > 0 {
         put((low % 10_000) as i16);
         low /= 10_000;
