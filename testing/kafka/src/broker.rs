@@ -135,6 +135,17 @@ impl KafkaBroker {
         self.jvm = Jvm::start_on(self.folder.path(), machine, "kafka.Kafka", &[file], ready)?;
         Ok(())
     }
+
+    /// Runs a tool of Apache Kafka against this broker; what it prints.
+    ///
+    /// # Errors
+    /// With its output.
+    pub fn tool(&self, main: &str, args: &[&str]) -> Result<String> {
+        let bootstrap = self.bootstrap();
+        let all = ["--bootstrap-server", &bootstrap].into_iter();
+        let all: Vec<String> = all.chain(args.iter().copied()).map(str::to_owned).collect();
+        run(self.folder.path(), main, &all)
+    }
 }
 
 /// A broker that is not started yet.

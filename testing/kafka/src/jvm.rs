@@ -67,7 +67,11 @@ impl Jvm {
         let output = keeper.stdout.take().context("no output")?;
         let jvm = Self { keeper, pipe };
         let log = folder.join(format!("{main}.log"));
-        let mut copy = fs::File::create(&log)?;
+        // Behind what it said before it was killed.
+        let mut copy = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)?;
         let (tell, told) = mpsc::channel();
         let ready = ready.to_owned();
         std::thread::spawn(move || {
