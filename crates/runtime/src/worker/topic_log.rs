@@ -12,6 +12,7 @@ use milena_kafka::ports::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::Instant,
 };
 use tracing::warn;
 
@@ -19,6 +20,8 @@ use tracing::warn;
 const POLL: Duration = Duration::from_secs(1);
 /// The pause after a failed poll or listing.
 const RETRY: Duration = Duration::from_millis(100);
+/// After this long a read that does not come to its end says what it waits for, and from then on as often.
+const LATE: Duration = Duration::from_secs(30);
 /// Requests that may wait for one pass.
 const REQUESTS: usize = 64;
 
@@ -58,6 +61,7 @@ impl TopicLog {
             on_records,
             requests: receiver,
             waiters: Vec::new(),
+            late_at: None,
         };
         Ok(Self {
             requests,
@@ -104,6 +108,8 @@ struct Reader {
     positions: BTreeMap<i32, i64>,
     /// Passes under way: the ends to reach, and who waits.
     waiters: Vec<(BTreeMap<i32, i64>, Vec<Waiter>)>,
+    /// When to say what is waited for.
+    late_at: Option<Instant>,
 }
 
 impl Reader {
@@ -127,6 +133,7 @@ impl Reader {
             if !self.waiters.is_empty() {
                 self.finish_passes().await;
             }
+            self.say_if_late().await;
         }
         self.fetcher.close().await;
     }
@@ -184,6 +191,41 @@ impl Reader {
                 (self.on_records)(batch.records).await;
             }
             self.positions.insert(batch.partition, batch.next_offset);
+        }
+    }
+
+    /// Says which transactions a read waits for, and how one is ended that nobody else will end.
+    async fn say_if_late(&mut self) {
+        if self.waiters.is_empty() {
+            self.late_at = None;
+            return;
+        }
+        let due = *self.late_at.get_or_insert_with(|| Instant::now() + LATE);
+        if Instant::now() < due {
+            return;
+        }
+        self.late_at = None;
+        let partitions: Vec<_> = self
+            .positions
+            .keys()
+            .map(|partition| (Arc::clone(&self.topic), *partition))
+            .collect();
+        let listed = self
+            .admin
+            .list_offsets(&partitions, ListAt::Latest, Isolation::ReadCommitted)
+            .await;
+        // Without the broker there is nothing to say that is not said elsewhere.
+        for ((topic, partition), open) in listed.unwrap_or_default() {
+            let is_read = self.positions.get(&partition).is_some_and(|at| *at >= open);
+            let waits = |(ends, _): &(BTreeMap<i32, i64>, _)| ends.get(&partition) > Some(&open);
+            if is_read && self.waiters.iter().any(waits) {
+                warn!(
+                    topic = %topic, partition, offset = open,
+                    "an internal topic cannot be read to its end: the transaction that began at this offset is still open. One that its \
+                     producer left is ended by its timeout; one that `kafka-transactions.sh find-hanging` names hangs for ever (KIP-664): \
+                     end it with `kafka-transactions.sh abort --topic {topic} --partition {partition} --start-offset {open}`"
+                );
+            }
         }
     }
 

@@ -221,6 +221,7 @@ impl Hanging {
         let id = format!("{}-e-0", cluster.id);
         let told = kafka.tool(tool, &["describe", "--transactional-id", &id]);
         let told = told.unwrap();
+        let told = told.lines().find(|line| line.contains(&id)).unwrap();
         if !["Empty", "CompleteCommit", "CompleteAbort"]
             .iter()
             .any(|state| told.contains(state))
@@ -229,7 +230,7 @@ impl Hanging {
         }
         for ((topic, partition), (start, _)) in std::mem::take(&mut self.open) {
             note(&format!(
-                "{topic}-{partition} hangs at {start}, while {told}"
+                "{topic}-{partition} hangs at {start}, while {told:?}"
             ));
             let (partition, start) = (partition.to_string(), start.to_string());
             let place = ["--topic", &topic, "--partition", &partition];
@@ -441,6 +442,7 @@ fn faults(
         *happened.entry(fault).or_default() += 1;
         if fault == Fault::BrokerKilled {
             kafka.kill();
+            hanging.open.clear();
             note(&format!("{:?}: {fault:?}", begun.elapsed()));
             back_at = Some(Instant::now() + Duration::from_millis(500 + dice.below(4_000)));
         } else {

@@ -1,7 +1,8 @@
 //! A connector with an offsets topic of its own (KIP-618), handed from Milena to Java and back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use milena_kafka::ports::OutRecord;
 use serde_json::{Value, json};
 
 use crate::cluster::world::{Cluster, admin, create, expect, records, shared_kafka, until};
@@ -88,4 +89,50 @@ fn an_offsets_topic_of_its_own_is_handed_over() {
             scope.spawn(move || handed_over(bootstrap, exactly_once));
         }
     });
+}
+
+/// Somebody's transaction in the offsets topic keeps every task from its start: the worker says which, and how to end it.
+#[test]
+fn a_transaction_that_hangs_in_the_offsets_topic_is_named() {
+    if milena_testing_kafka::oracle_is_missing(
+        "a_transaction_that_hangs_in_the_offsets_topic_is_named",
+    ) {
+        return;
+    }
+    let kafka = shared_kafka();
+    let settings = [("exactly.once.source.support", "enabled")];
+    let cluster = Cluster::new(&kafka.bootstrap(), &settings);
+    let mut worker = cluster.joined("a");
+    let topic = cluster.topic("offsets");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stranger = runtime.block_on(async {
+        let mut props = cluster.client_props();
+        let id = ("transactional.id".to_owned(), cluster.topic("stranger"));
+        let timeout = ("transaction.timeout.ms".to_owned(), "600000".to_owned());
+        props.extend([id, timeout]);
+        let clients = milena_kafka::clients();
+        let producer = clients.producer(&props, Arc::new(|_| {})).await.unwrap();
+        producer.init_transactions().await.unwrap();
+        producer.begin().await.unwrap();
+        let record = OutRecord {
+            topic: topic.as_str().into(),
+            partition: Some(1),
+            key: Some(r#"["x",{}]"#.into()),
+            value: Some("{}".into()),
+            ..OutRecord::default()
+        };
+        producer.send(vec![record]).await.unwrap();
+        producer.flush().await.unwrap();
+        producer
+    });
+    let lines = cluster.topic("lines");
+    create(worker.url(), &cluster.source("s", &lines, "one\n"));
+    let remedy =
+        format!("kafka-transactions.sh abort --topic {topic} --partition 1 --start-offset 0");
+    until("the worker says what it waits for", || {
+        worker.log().contains(&remedy)
+    });
+    runtime.block_on(stranger.abort()).unwrap();
+    until("the task begins", || position(worker.url()) == Some(4));
+    assert_eq!(worker.terminate().code(), Some(0));
 }
