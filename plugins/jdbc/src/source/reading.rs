@@ -17,7 +17,10 @@ use crate::{
     dialect::{DbError, DbErrorKind, Session},
 };
 
-/// Fetches the rows of a query in a task of its own, one batch ahead.
+/// How many rows the reader fetches at once: up to three times as many are ahead of the batch in hand.
+const AHEAD: usize = 500;
+
+/// Fetches the rows of a query in a task of its own, some of them ahead.
 pub(super) struct Reader {
     rows: mpsc::Receiver<Result<Vec<Vec<Cell>>, DbError>>,
     ended: JoinHandle<Box<dyn Session>>,
@@ -114,7 +117,7 @@ impl Reading {
             && self.reader.is_none()
             && let Some(open) = session.take()
         {
-            self.reader = Some(Reader::new(open, batch));
+            self.reader = Some(Reader::new(open, batch.min(AHEAD)));
         }
         Ok(())
     }
