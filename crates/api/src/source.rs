@@ -59,7 +59,8 @@ pub struct CommittedRecord {
 /// A source task.
 ///
 /// Order of calls: `start`; then `poll` again and again, with `commit_records` and `commit` between polls
-/// (never at the same time as a poll); then `stop`. A paused task is not polled.
+/// (never at the same time as a poll); then `stop`. A paused task is not polled. The worker polls on before it tells what
+/// became of the records of earlier polls.
 #[async_trait]
 pub trait SourceTask: Send {
     /// Opens what the task reads. An error makes the task FAILED.
