@@ -12,7 +12,10 @@ use std::{
 
 use async_trait::async_trait;
 use milena_kafka::ports::{Fetcher, KafkaError, KafkaErrorKind, PartitionBatch, StartAt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 /// How long one poll of the client waits. It is dropped when something else is asked for.
 const POLL: Duration = Duration::from_millis(500);
@@ -214,10 +217,18 @@ impl Fetcher for FetchAhead {
         }
         let until = tokio::time::Instant::now() + max_wait;
         loop {
-            let item = match tokio::time::timeout_at(until, self.polled.recv()).await {
-                Ok(Some(item)) => item,
-                Ok(None) => return Err(ended()),
-                Err(_) => return Ok(Vec::new()),
+            let item = match self.polled.try_recv() {
+                Ok(item) => item,
+                Err(TryRecvError::Disconnected) => return Err(ended()),
+                // A timer is never over at once: it would be waited for up to a millisecond.
+                Err(TryRecvError::Empty) if max_wait.is_zero() => return Ok(Vec::new()),
+                Err(TryRecvError::Empty) => {
+                    match tokio::time::timeout_at(until, self.polled.recv()).await {
+                        Ok(Some(item)) => item,
+                        Ok(None) => return Err(ended()),
+                        Err(_) => return Ok(Vec::new()),
+                    }
+                }
             };
             let mut batches = item.polled?;
             let now = self.deliverable(&mut batches);
@@ -312,6 +323,7 @@ mod tests {
     use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
     use async_trait::async_trait;
+    use futures_util::FutureExt as _;
     use milena_kafka::ports::{
         Fetcher, InRecord, KafkaError, PartitionBatch, StartAt, TimestampType,
     };
@@ -403,6 +415,17 @@ mod tests {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_poll_that_may_not_wait_answers_at_once() {
+        let mut ahead = FetchAhead::new(Box::new(Endless::default()));
+        let nothing = ahead.poll(Duration::ZERO).now_or_never();
+        assert!(nothing.unwrap().unwrap().is_empty());
+        ahead.assign(vec![start(0, 0)]).await.unwrap();
+        settle().await;
+        let there = ahead.poll(Duration::ZERO).now_or_never();
+        assert!(!there.unwrap().unwrap().is_empty());
     }
 
     fn start(partition: i32, offset: i64) -> (Arc<str>, i32, Option<StartAt>) {
