@@ -154,8 +154,16 @@ impl Bench {
                     &key,
                 )
             })?;
-            let same = self.sql("select (select md5(string_agg(t::text,',' order by id)) from source t)=(select md5(string_agg(t::text,',' order by id)) from upserted0 t)")?;
-            if same != ["t"] {
+            let sum = |table: &str| {
+                format!("(select md5(string_agg(t::text,',' order by id)) from {table} t)")
+            };
+            let all = format!(
+                "select {source}={} and {source}={}",
+                sum("inserted0"),
+                sum("upserted0"),
+                source = sum("source")
+            );
+            if self.sql(&all)? != ["t"] {
                 bail!("the target holds other rows than the source");
             }
         }
