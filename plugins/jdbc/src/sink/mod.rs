@@ -2,6 +2,7 @@
 
 mod ahead;
 mod bind;
+mod checks;
 mod connector;
 mod ddl;
 mod offsets;
