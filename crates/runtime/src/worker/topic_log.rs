@@ -156,12 +156,15 @@ impl Reader {
         }
     }
 
-    async fn begin_pass(&mut self, mut waiters: Vec<Waiter>, isolation: Isolation) {
-        let partitions: Vec<_> = self
-            .positions
-            .keys()
+    fn partitions(&self) -> Vec<(Arc<str>, i32)> {
+        let partitions = self.positions.keys();
+        partitions
             .map(|partition| (Arc::clone(&self.topic), *partition))
-            .collect();
+            .collect()
+    }
+
+    async fn begin_pass(&mut self, mut waiters: Vec<Waiter>, isolation: Isolation) {
+        let partitions = self.partitions();
         loop {
             let ends = self
                 .admin
@@ -205,11 +208,7 @@ impl Reader {
             return;
         }
         self.late_at = None;
-        let partitions: Vec<_> = self
-            .positions
-            .keys()
-            .map(|partition| (Arc::clone(&self.topic), *partition))
-            .collect();
+        let partitions = self.partitions();
         let listed = self
             .admin
             .list_offsets(&partitions, ListAt::Latest, Isolation::ReadCommitted)

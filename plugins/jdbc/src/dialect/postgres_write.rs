@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt, future::try_join_all};
+use tokio_postgres::CopyInSink;
 
 use super::{
     DbError, Write, WriteKind, join,
@@ -78,15 +79,8 @@ impl PostgresSession {
         } else {
             ""
         };
-        let statement = self
-            .prepared(format!("COPY {into} FROM STDIN{format}"))
-            .await?;
-        let sink = self
-            .client
-            .copy_in::<_, Bytes>(&statement)
-            .await
-            .map_err(failed)?;
-        let mut sink = std::pin::pin!(sink);
+        let copy = self.copy_in(format!("COPY {into} FROM STDIN{format}"));
+        let mut sink = std::pin::pin!(copy.await?);
         let mut out = Vec::with_capacity(COPY_CHUNK + 4096);
         let mut scratch = String::new();
         if forms.is_some() {
@@ -112,6 +106,11 @@ impl PostgresSession {
         sink.finish().await.map_err(failed)
     }
 
+    async fn copy_in(&mut self, sql: String) -> Result<CopyInSink<Bytes>, DbError> {
+        let statement = self.prepared(sql).await?;
+        self.client.copy_in(&statement).await.map_err(failed)
+    }
+
     /// Inserts rows that lie there in binary.
     pub(super) async fn copy_laid_out(
         &mut self,
@@ -121,13 +120,7 @@ impl PostgresSession {
         let table = write.table.sql(self.quoting);
         let list = write.column_list(self.quoting);
         let sql = format!("COPY {table}({list}) FROM STDIN (FORMAT binary)");
-        let statement = self.prepared(sql).await?;
-        let sink = self
-            .client
-            .copy_in::<_, Bytes>(&statement)
-            .await
-            .map_err(failed)?;
-        let mut sink = std::pin::pin!(sink);
+        let mut sink = std::pin::pin!(self.copy_in(sql).await?);
         let begin = Bytes::from_static(HEADER);
         let end = Bytes::from_static(&TRAILER);
         for part in [begin].into_iter().chain(parts).chain([end]) {
