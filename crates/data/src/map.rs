@@ -121,6 +121,17 @@ impl MapValue {
         }
     }
 
+    /// Adds a key of which the caller knows for certain that it is not there.
+    pub fn push_new(&mut self, key: Value, value: Value) {
+        match &mut self.0 {
+            Entries::Scanned(entries) if entries.len() < SCANNED_ENTRIES_MAX => {
+                debug_assert!(!entries.iter().any(|(k, _)| *k == key));
+                entries.push((key, value));
+            }
+            _ => drop(self.insert(key, value)),
+        }
+    }
+
     /// Removes a key; the others keep their order.
     pub fn remove(&mut self, key: &Value) -> Option<Value> {
         match &mut self.0 {

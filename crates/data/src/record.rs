@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Headers, SchemaAndValue, SourceMap, Text};
+use crate::{Headers, SchemaAndValue, SourceMap, SourceOffset, Text};
 
 /// `ConnectRecord`: what converters and transforms see. Transforms work on this type alone, so one
 /// implementation serves sources and sinks; the origin travels beside it.
@@ -61,7 +61,7 @@ pub struct SourceRecord {
     /// The source partition, shared by many records.
     pub source_partition: Option<Arc<SourceMap>>,
     /// The source offset.
-    pub source_offset: Option<Arc<SourceMap>>,
+    pub source_offset: Option<SourceOffset>,
 }
 
 impl TimestampType {
@@ -123,7 +123,8 @@ impl fmt::Display for SourceRecord {
         f.write_str("SourceRecord{sourcePartition=")?;
         map_text(f, self.source_partition.as_deref())?;
         f.write_str(", sourceOffset=")?;
-        map_text(f, self.source_offset.as_deref())?;
+        let offset = self.source_offset.as_ref().map(SourceOffset::map);
+        map_text(f, offset.as_deref())?;
         write!(f, "}} {}", self.record)
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    ops::Deref,
     sync::Arc,
 };
 
@@ -110,7 +111,32 @@ impl fmt::Display for SchemaType {
 
 /// A schema; cloning shares it. Equality is structural over all parts, after a pointer check.
 #[derive(Clone, Debug)]
-pub struct Schema(pub(crate) Arc<SchemaParts>);
+pub struct Schema(pub(crate) Parts);
+
+/// The parts of a schema. Those that everybody uses live as long as the process: every record names one or two, and to count
+/// its holders on the threads of all tasks would cost more than most of what is done to the record.
+#[derive(Clone)]
+pub(crate) enum Parts {
+    Static(&'static SchemaParts),
+    Shared(Arc<SchemaParts>),
+}
+
+impl Deref for Parts {
+    type Target = SchemaParts;
+
+    fn deref(&self) -> &SchemaParts {
+        match self {
+            Self::Static(parts) => parts,
+            Self::Shared(parts) => parts,
+        }
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SchemaParts {
@@ -281,19 +307,19 @@ impl Schema {
     /// Whether both are the same shared object.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(&raw const *self.0, &raw const *other.0)
     }
     /// A number that is the same for the same shared object, for caches by pointer. It is only
     /// meaningful while the schema is kept alive.
     #[must_use]
     pub fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        (&raw const *self.0).addr()
     }
 }
 
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
-        self.same(other) || self.0 == other.0
+        self.same(other) || *self.0 == *other.0
     }
 }
 

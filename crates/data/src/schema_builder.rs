@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 
 use crate::{
     DataError, Field, LogicalType, Schema, SchemaType, Text, Value,
-    error::SCHEMA_BUILDER_EXCEPTION, schema::SchemaParts, validate_value,
+    error::SCHEMA_BUILDER_EXCEPTION,
+    schema::{Parts, SchemaParts},
+    validate_value,
 };
 
 /// Builds a [`Schema`]; the checks are those of Java's `SchemaBuilder`. Setters chain; the first
@@ -149,7 +151,7 @@ impl SchemaBuilder {
             (Value::Struct(_), SchemaType::Struct) => {
                 Err(DataError::data("Struct schemas do not match."))
             }
-            _ => validate_value(&Schema(Arc::new(self.parts.clone())), &value),
+            _ => validate_value(&Schema(Parts::Shared(Arc::new(self.parts.clone()))), &value),
         };
         match checked {
             Ok(()) if value.is_null() => self,
@@ -279,7 +281,7 @@ impl SchemaBuilder {
         self.refresh_logical();
         match self.error {
             Some(error) => Err(error),
-            None => Ok(Schema(Arc::new(self.parts))),
+            None => Ok(Schema(Parts::Shared(Arc::new(self.parts)))),
         }
     }
 
@@ -340,6 +342,6 @@ impl SchemaCopy {
     #[must_use]
     pub fn build(mut self) -> Schema {
         self.0.logical = self.0.name.as_deref().and_then(LogicalType::of_name);
-        Schema(Arc::new(self.0))
+        Schema(Parts::Shared(Arc::new(self.0)))
     }
 }

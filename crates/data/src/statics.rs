@@ -5,10 +5,13 @@ use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 
-use crate::{LogicalType, Schema, SchemaType, Text, schema::SchemaParts};
+use crate::{
+    LogicalType, Schema, SchemaType, Text,
+    schema::{Parts, SchemaParts},
+};
 
-fn plain(kind: SchemaType, optional: bool, logical: Option<LogicalType>) -> Schema {
-    Schema(Arc::new(SchemaParts {
+fn plain(kind: SchemaType, optional: bool, logical: Option<LogicalType>) -> SchemaParts {
+    SchemaParts {
         kind,
         optional,
         default: None,
@@ -20,10 +23,14 @@ fn plain(kind: SchemaType, optional: bool, logical: Option<LogicalType>) -> Sche
         key_schema: None,
         value_schema: None,
         logical,
-    }))
+    }
 }
 
-static PRIMITIVES: LazyLock<Vec<[Schema; 2]>> = LazyLock::new(|| {
+fn shared(parts: SchemaParts) -> Schema {
+    Schema(Parts::Shared(Arc::new(parts)))
+}
+
+static PRIMITIVES: LazyLock<Vec<[SchemaParts; 2]>> = LazyLock::new(|| {
     SchemaType::ALL
         .into_iter()
         .map(|kind| [plain(kind, false, None), plain(kind, true, None)])
@@ -64,11 +71,11 @@ shared! {
     bytes, optional_bytes: Bytes;
 }
 
-static DATE: LazyLock<Schema> =
+static DATE: LazyLock<SchemaParts> =
     LazyLock::new(|| plain(SchemaType::Int32, false, Some(LogicalType::Date)));
-static TIME: LazyLock<Schema> =
+static TIME: LazyLock<SchemaParts> =
     LazyLock::new(|| plain(SchemaType::Int32, false, Some(LogicalType::Time)));
-static TIMESTAMP: LazyLock<Schema> =
+static TIMESTAMP: LazyLock<SchemaParts> =
     LazyLock::new(|| plain(SchemaType::Int64, false, Some(LogicalType::Timestamp)));
 
 impl Schema {
@@ -78,38 +85,37 @@ impl Schema {
     pub fn primitive(kind: SchemaType, optional: bool) -> Self {
         let index = SchemaType::ALL.iter().position(|k| *k == kind);
         let pair = index.and_then(|index| PRIMITIVES.get(index));
-        let schema = pair.map(|[required, nullable]| if optional { nullable } else { required });
-        schema
-            .cloned()
-            .unwrap_or_else(|| plain(kind, optional, None))
+        match pair {
+            Some([_, nullable]) if optional => Self(Parts::Static(nullable)),
+            Some([required, _]) => Self(Parts::Static(required)),
+            None => shared(plain(kind, optional, None)),
+        }
     }
 
     /// `Date.SCHEMA`: INT32, days since the epoch.
     #[must_use]
     pub fn date() -> Self {
-        DATE.clone()
+        Self(Parts::Static(&DATE))
     }
 
     /// `Time.SCHEMA`: INT32, milliseconds since midnight.
     #[must_use]
     pub fn time() -> Self {
-        TIME.clone()
+        Self(Parts::Static(&TIME))
     }
 
     /// `Timestamp.SCHEMA`: INT64, milliseconds since the epoch.
     #[must_use]
     pub fn timestamp() -> Self {
-        TIMESTAMP.clone()
+        Self(Parts::Static(&TIMESTAMP))
     }
 
     /// `Decimal.schema(scale)`: BYTES with parameter `scale`.
     #[must_use]
     pub fn decimal(scale: i32) -> Self {
-        let mut schema = plain(SchemaType::Bytes, false, Some(LogicalType::Decimal));
-        if let Some(parts) = Arc::get_mut(&mut schema.0) {
-            let parameters = [(Text::from_static("scale"), Text::from(scale.to_string()))];
-            parts.parameters = Some(IndexMap::from_iter(parameters));
-        }
-        schema
+        let mut parts = plain(SchemaType::Bytes, false, Some(LogicalType::Decimal));
+        let parameters = [(Text::from_static("scale"), Text::from(scale.to_string()))];
+        parts.parameters = Some(IndexMap::from_iter(parameters));
+        shared(parts)
     }
 }

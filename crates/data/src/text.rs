@@ -6,37 +6,114 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{MapValue, Struct, Value, calendar, float_text};
+use crate::{
+    MapValue, Struct, Value, calendar,
+    float_text::{Appended, push_double, push_float},
+};
+
+/// Appends the text of a value, without the detours of a formatter.
+pub fn push_text(out: &mut impl Appended, value: &Value) {
+    match value {
+        Value::Null => out.append("null"),
+        Value::Boolean(true) => out.append("true"),
+        Value::Boolean(false) => out.append("false"),
+        Value::Int8(n) => push_integer(out, i64::from(*n)),
+        Value::Int16(n) => push_integer(out, i64::from(*n)),
+        Value::Int32(n) => push_integer(out, i64::from(*n)),
+        Value::Int64(n) => push_integer(out, *n),
+        Value::Float32(x) => push_float(out, *x),
+        Value::Float64(x) => push_double(out, *x),
+        Value::String(text) => out.append(text),
+        Value::Bytes(bytes) => out.append(&format!("[B@{:x}", identity(bytes))),
+        Value::Array(items) => {
+            out.append("[");
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.append(", ");
+                }
+                push_text(out, item);
+            }
+            out.append("]");
+        }
+        Value::Map(map) => push_map(out, map),
+        Value::Struct(inner) => push_struct(out, inner),
+        Value::Decimal(decimal) => out.append(&decimal.to_string()),
+        Value::Instant(millis) => out.append(&calendar::date_text(*millis)),
+        Value::BigInteger(n) => out.append(&n.to_string()),
+    }
+}
+
+fn push_integer(out: &mut impl Appended, n: i64) {
+    out.append(itoa::Buffer::new().format(n));
+}
+
+fn push_map(out: &mut impl Appended, map: &MapValue) {
+    out.append("{");
+    for (index, (key, value)) in map.iter().enumerate() {
+        if index > 0 {
+            out.append(", ");
+        }
+        push_text(out, key);
+        out.append("=");
+        push_text(out, value);
+    }
+    out.append("}");
+}
+
+fn push_struct(out: &mut impl Appended, inner: &Struct) {
+    out.append("Struct{");
+    let mut first = true;
+    for (field, value) in inner.schema().fields().values().zip(inner.slots()) {
+        if value.is_null() {
+            continue;
+        }
+        if !first {
+            out.append(",");
+        }
+        first = false;
+        out.append(field.name());
+        out.append("=");
+        push_text(out, value);
+    }
+    out.append("}");
+}
+
+/// A formatter that keeps what went wrong.
+struct Shown<'a, 'f> {
+    to: &'a mut fmt::Formatter<'f>,
+    outcome: fmt::Result,
+}
+
+impl Appended for Shown<'_, '_> {
+    fn append(&mut self, text: &str) {
+        if self.outcome.is_ok() {
+            self.outcome = self.to.write_str(text);
+        }
+    }
+}
+
+fn shown(to: &mut fmt::Formatter<'_>, push: impl FnOnce(&mut Shown<'_, '_>)) -> fmt::Result {
+    let outcome = Ok(());
+    let mut shown = Shown { to, outcome };
+    push(&mut shown);
+    shown.outcome
+}
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Boolean(b) => write!(f, "{b}"),
-            Self::Int8(n) => write!(f, "{n}"),
-            Self::Int16(n) => write!(f, "{n}"),
-            Self::Int32(n) => write!(f, "{n}"),
-            Self::Int64(n) => write!(f, "{n}"),
-            Self::Float32(x) => f.write_str(&float_text::float_text(*x)),
-            Self::Float64(x) => f.write_str(&float_text::double_text(*x)),
-            Self::String(text) => f.write_str(text),
-            Self::Bytes(bytes) => write!(f, "[B@{:x}", identity(bytes)),
-            Self::Array(items) => {
-                f.write_str("[")?;
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(", ")?;
-                    }
-                    item.fmt(f)?;
-                }
-                f.write_str("]")
-            }
-            Self::Map(map) => map.fmt(f),
-            Self::Struct(inner) => inner.fmt(f),
-            Self::Decimal(decimal) => decimal.fmt(f),
-            Self::Instant(millis) => f.write_str(&calendar::date_text(*millis)),
-            Self::BigInteger(n) => n.fmt(f),
-        }
+        shown(f, |out| push_text(out, self))
+    }
+}
+
+impl fmt::Display for MapValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(f, |out| push_map(out, self))
+    }
+}
+
+impl fmt::Display for Struct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(f, |out| push_struct(out, self))
     }
 }
 
@@ -46,35 +123,4 @@ fn identity(bytes: &Bytes) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum: u32, byte| {
         (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
     })
-}
-
-impl fmt::Display for MapValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{")?;
-        for (index, (key, value)) in self.iter().enumerate() {
-            if index > 0 {
-                f.write_str(", ")?;
-            }
-            write!(f, "{key}={value}")?;
-        }
-        f.write_str("}")
-    }
-}
-
-impl fmt::Display for Struct {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Struct{")?;
-        let mut first = true;
-        for (field, value) in self.schema().fields().values().zip(self.slots()) {
-            if value.is_null() {
-                continue;
-            }
-            if !first {
-                f.write_str(",")?;
-            }
-            first = false;
-            write!(f, "{}={value}", field.name())?;
-        }
-        f.write_str("}")
-    }
 }

@@ -1,4 +1,4 @@
-//! The factory: data clients from the library, control clients of our own.
+//! The factory: data clients of our own or of the library, control clients of our own.
 
 use std::sync::Arc;
 
@@ -6,17 +6,32 @@ use async_trait::async_trait;
 
 use crate::{
     confluent::{ConfluentFetcher, KnownToWork, Measured},
+    fetch::NativeFetcher,
+    measure::Registry,
     ports::{
         AckSink, Admin, ClientMetric, ClientProps, Fetcher, GroupChannel, KafkaClients, KafkaError,
         Producer,
     },
+    produce::NativeProducer,
     wire::{Cluster, Of, Traffics, WireAdmin, WireGroup},
 };
+
+/// Whose producers and fetchers move the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataClient {
+    /// Our own, over the wire client.
+    #[default]
+    Native,
+    /// Those of the `confluent-kafka` crate.
+    Library,
+}
 
 /// Makes clients of Kafka clusters.
 #[derive(Default)]
 pub struct MilenaClients {
+    data: DataClient,
     measured: Arc<Measured>,
+    registry: Registry,
     traffics: Traffics,
     producers: KnownToWork,
 }
@@ -24,7 +39,16 @@ pub struct MilenaClients {
 /// The clients of the program.
 #[must_use]
 pub fn clients() -> Arc<dyn KafkaClients> {
-    Arc::new(MilenaClients::default())
+    clients_with(DataClient::default())
+}
+
+/// The clients of the program, with these for data.
+#[must_use]
+pub fn clients_with(data: DataClient) -> Arc<dyn KafkaClients> {
+    Arc::new(MilenaClients {
+        data,
+        ..MilenaClients::default()
+    })
 }
 
 #[async_trait]
@@ -34,11 +58,25 @@ impl KafkaClients for MilenaClients {
         props: &ClientProps,
         acks: AckSink,
     ) -> Result<Box<dyn Producer>, KafkaError> {
-        self.producers.producer(props, acks, &self.measured)
+        match self.data {
+            DataClient::Native => Ok(Box::new(NativeProducer::new(
+                props,
+                acks,
+                &self.traffics,
+                &self.registry,
+            )?)),
+            DataClient::Library => self.producers.producer(props, acks, &self.measured),
+        }
     }
 
     async fn fetcher(&self, props: &ClientProps) -> Result<Box<dyn Fetcher>, KafkaError> {
-        Ok(Box::new(ConfluentFetcher::new(props, &self.measured)?))
+        match self.data {
+            DataClient::Native => Ok(Box::new(NativeFetcher::new(
+                props,
+                (&self.registry, &self.traffics),
+            )?)),
+            DataClient::Library => Ok(Box::new(ConfluentFetcher::new(props, &self.measured)?)),
+        }
     }
 
     async fn group(
@@ -66,6 +104,7 @@ impl KafkaClients for MilenaClients {
 
     fn metrics(&self) -> Vec<ClientMetric> {
         let mut all = self.measured.read();
+        all.extend(self.registry.read());
         all.extend(self.traffics.read());
         all
     }

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use milena_api::ClientKind;
-
 use crate::client_settings::ROWS;
 
 /// What becomes of a setting.
@@ -26,18 +24,15 @@ pub enum Fate {
 
 const CLASS: &str = "no class named by a configuration is ever executed";
 const KERBEROS: &str = "Kerberos is not available; use PLAIN over TLS or mutual TLS";
-const LOGIN: &str =
-    "the data client has PLAIN and mutual TLS only; use PLAIN over TLS, or security.protocol=SSL";
 const STORES: &str = "stores are read in these formats only";
 const BYTES: &str = "clients carry bytes; converters make them";
 const METRICS: &str = "metrics are the worker's own, see GET /metrics";
 
-/// The fate of a setting of one client.
+/// The fate of a setting of a client.
 #[must_use]
-pub fn fate(client: ClientKind, name: &str) -> Fate {
+pub fn fate(name: &str) -> Fate {
     let refused = |why| Fate::Refused { unless: &[], why };
     let unless = |unless, why| Fate::Refused { unless, why };
-    let data = !matches!(client, ClientKind::Admin);
     match name {
         "key.serializer" | "value.serializer" | "key.deserializer" | "value.deserializer" => {
             Fate::NoEffect(BYTES)
@@ -57,10 +52,21 @@ pub fn fate(client: ClientKind, name: &str) -> Fate {
         "allow.auto.create.topics" => {
             Fate::NoEffect("a sink waits for the topics it reads and never creates them")
         }
+        "client.dns.lookup" => Fate::NoEffect("every address of a host is tried in turn"),
+        "connections.max.idle.ms" => Fate::NoEffect("brokers close connections that are idle"),
+        "socket.connection.setup.timeout.ms" => {
+            Fate::NoEffect("socket.connection.setup.timeout.max.ms bounds each attempt")
+        }
+        "metadata.recovery.strategy" | "metadata.recovery.rebootstrap.trigger.ms" => {
+            Fate::NoEffect("bootstrap.servers are asked whenever no known broker answers")
+        }
         "share.acknowledgement.mode" | "share.acquire.mode" => {
             Fate::NoEffect("sink tasks are no share consumers")
         }
         "transactional.id" => Fate::NoEffect("the worker names its transactions, as Java does"),
+        "partitioner.availability.timeout.ms" => {
+            Fate::NoEffect("partitions are chosen by their leaders and the length of their queues")
+        }
         "ssl.protocol" => Fate::NoEffect("ssl.enabled.protocols says which versions are offered"),
         "ssl.keymanager.algorithm"
         | "ssl.trustmanager.algorithm"
@@ -81,7 +87,6 @@ pub fn fate(client: ClientKind, name: &str) -> Fate {
         | "sasl.oauthbearer.jwt.validator.class" => refused(CLASS),
         "ssl.provider" | "security.providers" => refused("TLS is rustls; there are no providers"),
         "ssl.keystore.type" | "ssl.truststore.type" => unless(&["JKS", "PKCS12", "PEM"], STORES),
-        "sasl.mechanism" if data => unless(&["PLAIN"], LOGIN),
         "sasl.mechanism" => unless(
             &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
             KERBEROS,
@@ -99,8 +104,8 @@ pub fn fate(client: ClientKind, name: &str) -> Fate {
 
 /// Why a value is refused, naming it and the remedy.
 #[must_use]
-pub fn refusal(client: ClientKind, name: &str, value: &str) -> Option<String> {
-    match fate(client, name) {
+pub fn refusal(name: &str, value: &str) -> Option<String> {
+    match fate(name) {
         Fate::Refused { unless, why }
             if !unless
                 .iter()
@@ -119,19 +124,12 @@ pub fn refusal(client: ClientKind, name: &str, value: &str) -> Option<String> {
 /// The table of `COMPATIBILITY.md`: what is not simply applied.
 #[must_use]
 pub fn table() -> String {
-    let clients = [
-        ('P', ClientKind::Producer),
-        ('C', ClientKind::Consumer),
-        ('A', ClientKind::Admin),
-    ];
+    let clients = ['P', 'C', 'A'];
     // By setting first, so that one with different clients of the same fate has one row; then by fate.
     let mut fates: BTreeMap<(&str, String), String> = BTreeMap::new();
     for (name, .., letters) in ROWS {
-        for (letter, client) in clients
-            .iter()
-            .filter(|(letter, _)| letters.contains(*letter))
-        {
-            let what = match fate(*client, name) {
+        for letter in clients.iter().filter(|letter| letters.contains(**letter)) {
+            let what = match fate(name) {
                 Fate::Applied => continue,
                 Fate::NoEffect(why) => format!("no effect: {why}"),
                 Fate::Refused { unless, why } => {
@@ -159,32 +157,30 @@ pub fn table() -> String {
 
 #[cfg(test)]
 mod tests {
-    use milena_api::ClientKind::{Admin, Consumer, Producer};
-
     use super::{refusal, table};
 
     #[test]
     fn what_cannot_be_done_is_refused_by_name_and_what_can_is_not() {
-        for (client, name, value) in [
-            (Producer, "sasl.mechanism", "SCRAM-SHA-256"),
-            (Producer, "partitioner.class", "com.example.Mine"),
-            (Consumer, "ssl.truststore.type", "BCFKS"),
+        for (name, value) in [
+            ("sasl.mechanism", "GSSAPI"),
+            ("partitioner.class", "com.example.Mine"),
+            ("ssl.truststore.type", "BCFKS"),
         ] {
-            let text = refusal(client, name, value).unwrap();
+            let text = refusal(name, value).unwrap();
             assert!(text.contains(name) && text.contains(value), "{text}");
         }
         let name = "sasl.oauthbearer.client.credentials.client.secret";
-        let text = refusal(Producer, name, "hush").unwrap();
+        let text = refusal(name, "hush").unwrap();
         assert!(text.contains(name) && !text.contains("hush"), "{text}");
-        for (client, name, value) in [
-            (Producer, "sasl.mechanism", "PLAIN"),
-            (Admin, "sasl.mechanism", "SCRAM-SHA-256"),
-            (Consumer, "group.protocol", "consumer"),
-            (Producer, "linger.ms", "5"),
-            (Consumer, "interceptor.classes", "a.B"),
-            (Producer, "unknown.setting", "x"),
+        for (name, value) in [
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("group.protocol", "consumer"),
+            ("linger.ms", "5"),
+            ("interceptor.classes", "a.B"),
+            ("unknown.setting", "x"),
         ] {
-            assert_eq!(refusal(client, name, value), None);
+            assert_eq!(refusal(name, value), None);
         }
     }
 

@@ -115,7 +115,7 @@ pub(crate) fn add_blocks(
                 .iter()
                 .filter(|(key, _)| key == name)
                 .map(|(_, text)| text.clone())
-                .chain(refusal(client, name, text))
+                .chain(refusal(name, text))
                 .collect();
             reports.push(report);
         }

@@ -3,7 +3,12 @@
 //! An unfinished last line is held back, and so is a trailing `\r` until the next byte tells whether a
 //! `\n` belongs to it. The lines of a batch share a buffer.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use std::{
+    collections::VecDeque,
+    io::{self, Read as _},
+};
+
+use bytes::Bytes;
 use milena_data::Text;
 
 /// A line without its end, and how many bytes of the stream it took with its end. Bytes that are not UTF-8 are U+FFFD in
@@ -14,76 +19,134 @@ pub(crate) struct Line {
     pub(crate) taken: u64,
 }
 
+/// A buffer that grew beyond this is not kept when it is empty.
+const KEPT_MAX: usize = 512 * 1024;
+
+/// Where the text of a line ends, and where the next line begins.
+type Ends = (usize, usize);
+
 /// The bytes that were read but not yet given as lines.
 #[derive(Debug, Default)]
 pub(crate) struct LineBuffer {
-    unread: BytesMut,
-    /// Bytes at the front that are known to hold no line end, so that a long unfinished line is not
-    /// searched again with every read.
+    bytes: Vec<u8>,
+    /// So many at the front were given as lines.
+    given: usize,
+    /// The finished lines, in order, that were not given.
+    found: VecDeque<Ends>,
+    /// So many at the front are known to hold no other end of a line, so that nothing is searched twice.
     searched: usize,
 }
 
 impl LineBuffer {
     /// Adds bytes of the stream.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        self.unread.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
 
-    /// How many bytes are held back.
-    pub(crate) fn len(&self) -> usize {
-        self.unread.len()
+    /// Adds what a reader gives, at most so many bytes; answers how many came. With an error, what came before it is kept.
+    pub(crate) fn read_from(&mut self, reader: impl io::Read, max: usize) -> io::Result<usize> {
+        let given = self.given;
+        if given > 0 {
+            self.bytes.drain(..given);
+            self.moved_by(given);
+        }
+        let before = self.bytes.len();
+        self.bytes.reserve_exact(max);
+        let outcome = reader.take(max as u64).read_to_end(&mut self.bytes);
+        match self.bytes.len() - before {
+            0 => outcome,
+            // The next read meets the error again.
+            came => Ok(came),
+        }
+    }
+
+    /// So many bytes at the front, at least those that were given, are there no more.
+    fn moved_by(&mut self, bytes: usize) {
+        self.given = 0;
+        self.searched = self.searched.saturating_sub(bytes);
+        for (stop, next) in &mut self.found {
+            *stop -= bytes;
+            *next -= bytes;
+        }
+    }
+
+    /// How many finished lines there are; it looks for no more than `max`.
+    pub(crate) fn finished(&mut self, max: usize) -> usize {
+        while self.found.len() < max {
+            match find_end(&self.bytes, self.searched.max(self.given)) {
+                Ok(ends) => {
+                    self.searched = ends.1;
+                    self.found.push_back(ends);
+                }
+                Err(searched) => {
+                    self.searched = searched;
+                    break;
+                }
+            }
+        }
+        self.found.len()
     }
 
     /// Takes up to `max` finished lines off the front.
-    pub(crate) fn take(&mut self, max: usize) -> Vec<Line> {
-        let mut ends = Vec::new();
-        let mut from = 0;
-        while ends.len() < max {
-            let Some(end) = find_end(&self.unread, from.max(self.searched)) else {
-                self.searched = self.unread.len();
-                break;
-            };
-            ends.push((from, end));
-            from = end.1;
-            self.searched = from;
-        }
-        // A buffer of the batch's own: the holders of lines are counted on the threads of those that have them, and to count
-        // those of all batches together on several threads is slower than to copy.
-        let block = Bytes::copy_from_slice(self.unread.get(..from).unwrap_or_default());
-        self.unread.advance(from);
-        self.searched = self.searched.saturating_sub(from);
-        if self.unread.last() == Some(&b'\r') {
-            // The trailing \r must be looked at again together with the byte after it.
-            self.searched = self.searched.min(self.unread.len() - 1);
-        }
-        // The bytes are looked at once for all lines; only a block that is no text is taken line by line.
-        let whole = Text::try_from(block.clone()).ok();
-        let text = |start: usize, stop: usize| match &whole {
-            Some(whole) => match whole.get(start..stop) {
-                Some(line) => whole.slice_ref(line),
-                None => Text::new(),
-            },
-            None => decode(block.slice(start..stop)),
+    pub(crate) fn take(&mut self, max: usize, mut each: impl FnMut(Line)) {
+        let count = self.finished(max).min(max);
+        let Some((_, end)) = count.checked_sub(1).and_then(|last| self.found.get(last)) else {
+            return;
         };
-        ends.into_iter()
-            .map(|(start, (stop, next))| Line {
-                text: text(start, stop),
+        let (mut start, end) = (self.given, *end);
+        // The bytes of a batch are in a buffer of its own: the holders of lines are counted on the threads of those that have
+        // them, and to count those of all batches together on several threads is slow. When they fill this one it is given
+        // away, else they are copied.
+        let lines = self.bytes.get(start..end).unwrap_or_default();
+        let behind = self.bytes.get(end..).unwrap_or_default();
+        let is_filled = lines.len() >= behind.len() && lines.len() >= self.bytes.capacity() / 2;
+        let (block, first) = if is_filled {
+            let mut rest = Vec::with_capacity(self.bytes.capacity());
+            rest.extend_from_slice(behind);
+            let mut block = std::mem::replace(&mut self.bytes, rest);
+            block.truncate(end);
+            (Bytes::from(block), 0)
+        } else {
+            (Bytes::copy_from_slice(lines), start)
+        };
+        // They are looked at once for all lines; only a block that is no text is taken line by line.
+        let whole = Text::try_from(block.clone()).ok();
+        for (stop, next) in self.found.drain(..count) {
+            let (from, to) = (start - first, stop - first);
+            let text = match &whole {
+                Some(whole) => whole.get(from..to).map(|line| whole.slice_ref(line)),
+                None => Some(decode(block.slice(from..to))),
+            };
+            each(Line {
+                text: text.unwrap_or_default(),
                 taken: (next - start) as u64,
-            })
-            .collect()
+            });
+            start = next;
+        }
+        if is_filled {
+            self.moved_by(end);
+        } else if end < self.bytes.len() {
+            self.given = end;
+        } else {
+            self.bytes.clear();
+            self.moved_by(end);
+            if self.bytes.capacity() > KEPT_MAX {
+                self.bytes = Vec::new();
+            }
+        }
     }
 
     /// Takes what is left as a last line, when the stream has ended for good.
     pub(crate) fn take_rest(&mut self) -> Option<Line> {
-        if self.unread.is_empty() {
+        let all = std::mem::take(self);
+        let mut text = Bytes::from(all.bytes).split_off(all.given);
+        if text.is_empty() {
             return None;
         }
-        let taken = self.unread.len() as u64;
-        let mut text = self.unread.split().freeze();
+        let taken = text.len() as u64;
         if text.last() == Some(&b'\r') {
             text.truncate(text.len() - 1);
         }
-        self.searched = 0;
         let text = decode(text);
         Some(Line { text, taken })
     }
@@ -94,14 +157,18 @@ fn decode(bytes: Bytes) -> Text {
         .unwrap_or_else(|_| Text::from(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The end of the line text and the start of the next line, when a whole line end is there.
-fn find_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let at = from + memchr::memchr2(b'\n', b'\r', bytes.get(from..)?)?;
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(b'\n'), _) => Some((at, at + 1)),
-        (_, Some(b'\n')) => Some((at, at + 2)),
-        (_, Some(_)) => Some((at, at + 1)),
-        (_, None) => None,
+/// The next end of a line; else up to where there is none. A `\r` at the end must be looked at again together with the byte
+/// behind it.
+fn find_end(bytes: &[u8], from: usize) -> Result<Ends, usize> {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let Some(stop) = memchr::memchr2(b'\n', b'\r', rest).map(|at| from + at) else {
+        return Err(bytes.len());
+    };
+    match (bytes.get(stop), bytes.get(stop + 1)) {
+        (Some(b'\n'), _) => Ok((stop, stop + 1)),
+        (_, Some(b'\n')) => Ok((stop, stop + 2)),
+        (_, Some(_)) => Ok((stop, stop + 1)),
+        (_, None) => Err(stop),
     }
 }
 
@@ -109,12 +176,14 @@ fn find_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 mod tests {
     use super::LineBuffer;
 
+    fn held(buffer: &LineBuffer) -> usize {
+        buffer.bytes.len() - buffer.given
+    }
+
     fn lines(buffer: &mut LineBuffer) -> Vec<(String, u64)> {
-        buffer
-            .take(usize::MAX)
-            .iter()
-            .map(|l| (l.text.to_string(), l.taken))
-            .collect()
+        let mut lines = Vec::new();
+        buffer.take(usize::MAX, |l| lines.push((l.text.to_string(), l.taken)));
+        lines
     }
 
     #[test]
@@ -123,7 +192,7 @@ mod tests {
         buffer.extend(b"a\nbb\r\nccc\rd");
         let expected = [("a", 2), ("bb", 4), ("ccc", 4)].map(|(t, n)| (t.to_owned(), n));
         assert_eq!(lines(&mut buffer), expected);
-        assert_eq!(buffer.len(), 1);
+        assert_eq!(held(&buffer), 1);
         buffer.extend(b"\n");
         assert_eq!(lines(&mut buffer), [("d".to_owned(), 2)]);
     }
@@ -148,6 +217,38 @@ mod tests {
         buffer.extend(b"\xc3\xa4\n\xff!\nb\n");
         let expected = [("\u{e4}", 3), ("\u{fffd}!", 3), ("b", 2)];
         assert_eq!(lines(&mut buffer), expected.map(|(t, n)| (t.to_owned(), n)));
+    }
+
+    #[test]
+    fn lines_are_the_same_however_many_are_read_and_taken_at_once() {
+        let stream: Vec<u8> = (0..200u32)
+            .flat_map(|n| {
+                "x".repeat(n as usize % 17)
+                    .into_bytes()
+                    .into_iter()
+                    .chain(*b"\r\n")
+            })
+            .collect();
+        let mut whole = LineBuffer::default();
+        whole.extend(&stream);
+        let expected = lines(&mut whole);
+        assert_eq!(expected.len(), 200);
+        for (read, max) in [(1, 1), (7, 3), (64, 1), (64, 5), (1000, 7), (5000, 200)] {
+            let (mut buffer, mut from, mut found) =
+                (LineBuffer::default(), &stream[..], Vec::new());
+            while found.len() < 200 {
+                if buffer.finished(max) < max {
+                    buffer.read_from(&mut from, read).unwrap();
+                }
+                let before = (held(&buffer), found.len());
+                buffer.take(max, |l| found.push((l.text.to_string(), l.taken)));
+                let taken: u64 = found[before.1..].iter().map(|(_, taken)| taken).sum();
+                assert_eq!(held(&buffer) as u64, before.0 as u64 - taken);
+                assert!(found.len() <= before.1 + max);
+            }
+            assert_eq!(found, expected, "{read} bytes, {max} lines");
+            assert_eq!(held(&buffer), 0);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `FileStreamSink`: appends the text of each record's value to a file (or standard output).
 
 use std::{
-    fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Write as _},
 };
@@ -13,7 +12,7 @@ use milena_api::{
     TopicPartition,
 };
 use milena_config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, Props};
-use milena_data::{SinkRecord, Value};
+use milena_data::{SinkRecord, Value, push_text};
 
 use crate::{FILE, VERSION};
 
@@ -157,8 +156,7 @@ impl SinkTask for FileStreamSinkTask {
         for record in records {
             match &record.value.value {
                 Value::String(line) => self.text.push_str(line),
-                // A string takes whatever is written.
-                other => drop(write!(self.text, "{other}")),
+                other => push_text(&mut self.text, other),
             }
             self.text.push('\n');
         }

@@ -2,8 +2,7 @@
 
 use std::{
     fs::File,
-    io,
-    os::unix::fs::FileExt,
+    io::{self, Seek as _, SeekFrom},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -16,7 +15,9 @@ use milena_api::{
 use milena_config::{
     ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, ParsedConfig, Props, Validator,
 };
-use milena_data::{Record, Schema, SchemaAndValue, SourceMap, SourceRecord, Text, Value};
+use milena_data::{
+    Record, Schema, SchemaAndValue, SourceMap, SourceOffset, SourceRecord, Text, Value,
+};
 use tokio::io::AsyncReadExt;
 use tracing::warn;
 
@@ -31,6 +32,8 @@ const POSITION: &str = "position";
 /// How much of the file one read takes: large enough that reading costs little per line, small enough
 /// that many tasks fit in memory.
 const READ_BYTES: usize = 256 * 1024;
+/// How many such reads a poll makes at most to fill its batch.
+const READS_MAX: usize = 16;
 /// How long an idle poll waits before it looks at the file again, the first time; twice as long each time after. A file that
 /// grows all the time is read soon, one that rests costs little.
 const IDLE_MIN: Duration = Duration::from_millis(1);
@@ -188,12 +191,9 @@ struct FileStreamSourceTask {
     file: Option<String>,
     topic: Text,
     batch_size: usize,
-    schema: Option<Schema>,
     partition: Option<Arc<SourceMap>>,
     input: Option<Input>,
     lines: LineBuffer,
-    /// What the last read came in, for the next.
-    block: Vec<u8>,
     /// The byte position after the last line given (file only).
     position: u64,
     ended: bool,
@@ -212,7 +212,14 @@ impl FileStreamSourceTask {
             return Ok(true);
         };
         match File::open(path) {
-            Ok(file) => {
+            Ok(mut file) => {
+                // What has no place to go to is read from where it is.
+                if self.position > 0 {
+                    let sought = file.seek(SeekFrom::Start(self.position));
+                    sought.map_err(|error| {
+                        ConnectError::connect(format!("cannot seek in file {path}: {error}"))
+                    })?;
+                }
                 self.input = Some(Input::File(file));
                 Ok(true)
             }
@@ -231,15 +238,7 @@ impl FileStreamSourceTask {
         let failed =
             |error: io::Error| ConnectError::connect(format!("cannot read the input: {error}"));
         match &mut self.input {
-            Some(Input::File(file)) => {
-                // A task has a thread of its own: it waits for its file there, and nobody with it.
-                let at = self.position + self.lines.len() as u64;
-                self.block.resize(READ_BYTES, 0);
-                let read = file.read_at(&mut self.block, at).map_err(failed)?;
-                self.lines
-                    .extend(self.block.get(..read).unwrap_or_default());
-                Ok(read)
-            }
+            Some(Input::File(_)) => self.read_on().map_err(failed),
             Some(Input::Stdin(stdin)) => {
                 let mut block = vec![0; READ_BYTES];
                 let read = stdin.read(&mut block).await.map_err(failed)?;
@@ -251,24 +250,72 @@ impl FileStreamSourceTask {
         }
     }
 
-    fn record(&mut self, line: Line, now: i64) -> SourceRecord {
+    /// Reads on in a file: without an await, so that lines in hand are not lost with a poll that is dropped.
+    fn read_on(&mut self) -> io::Result<usize> {
+        let Some(Input::File(file)) = &self.input else {
+            return Ok(0);
+        };
+        // A task has a thread of its own: it waits for its file there, and nobody with it.
+        self.lines.read_from(file, READ_BYTES)
+    }
+
+    /// The lines that have come, as records, at most a batch of them.
+    fn taken(&mut self) -> Vec<SourceRecord> {
+        let mut records = Vec::with_capacity(self.lines.finished(self.batch_size));
+        let mut place = self.place();
+        let lines = &mut self.lines;
+        lines.take(self.batch_size, |line| records.push(place.record(line)));
+        self.position = place.position;
+        records
+    }
+
+    /// The last line of an input that is over, if it lacks its end.
+    fn taken_rest(&mut self) -> Option<SourceRecord> {
+        let line = self.lines.take_rest()?;
+        let mut place = self.place();
+        let record = place.record(line);
+        self.position = place.position;
+        Some(record)
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            position: self.position,
+            has_offsets: self.file.is_some(),
+            now: now_ms(),
+            topic: self.topic.clone(),
+            partition: self.partition.clone(),
+        }
+    }
+}
+
+/// What the records of a poll have in common, and where the next begins.
+struct Place {
+    position: u64,
+    has_offsets: bool,
+    now: i64,
+    topic: Text,
+    partition: Option<Arc<SourceMap>>,
+}
+
+impl Place {
+    fn record(&mut self, line: Line) -> SourceRecord {
         self.position += line.taken;
-        let source_offset = self.file.is_some().then(|| {
-            let position = Value::Int64(i64::try_from(self.position).unwrap_or(i64::MAX));
-            Arc::new(SourceMap::of(Text::from_static(POSITION), position))
-        });
+        let position = i64::try_from(self.position).unwrap_or(i64::MAX);
         SourceRecord {
             record: Record {
                 topic: self.topic.clone(),
                 value: SchemaAndValue {
-                    schema: self.schema.clone(),
+                    schema: Some(Schema::string()),
                     value: Value::String(line.text),
                 },
-                timestamp: Some(now),
+                timestamp: Some(self.now),
                 ..Record::default()
             },
             source_partition: self.partition.clone(),
-            source_offset,
+            source_offset: self
+                .has_offsets
+                .then(|| SourceOffset::number(POSITION, position)),
         }
     }
 }
@@ -296,7 +343,6 @@ impl SourceTask for FileStreamSourceTask {
         self.batch_size = usize::try_from(parsed.integer(BATCH_SIZE).unwrap_or(2000))
             .unwrap_or(1)
             .max(1);
-        self.schema = Some(Schema::string());
         let Some(file) = &self.file else {
             return Ok(());
         };
@@ -325,16 +371,14 @@ impl SourceTask for FileStreamSourceTask {
             tokio::time::sleep(MISSING).await;
             return Ok(None);
         }
-        let mut lines = self.lines.take(self.batch_size);
         let mut looks = 0;
-        while lines.is_empty() {
+        while self.lines.finished(1) == 0 {
             if self.ended {
                 // Standard input is over: its last line may lack an end. Nothing more will come.
-                lines.extend(self.lines.take_rest());
-                if lines.is_empty() {
-                    std::future::pending::<()>().await;
+                match self.taken_rest() {
+                    Some(record) => return Ok(Some(vec![record])),
+                    None => std::future::pending::<()>().await,
                 }
-                break;
             }
             if self.read().await? == 0 && !self.ended {
                 looks += 1;
@@ -345,18 +389,19 @@ impl SourceTask for FileStreamSourceTask {
                 self.idle = self.idle.max(IDLE_MIN);
                 tokio::time::sleep(self.idle).await;
                 self.idle = (self.idle * 2).min(IDLE_MAX);
-                continue;
             }
-            lines = self.lines.take(self.batch_size);
         }
         self.idle = IDLE_MIN;
-        let now = now_ms();
-        Ok(Some(
-            lines
-                .into_iter()
-                .map(|line| self.record(line, now))
-                .collect(),
-        ))
+        // A batch is a transaction in the end: it has as many lines as it may, if they are there.
+        for _ in 0..READS_MAX {
+            // What cannot be read now is found again by the next poll, which has no lines to lose.
+            if self.lines.finished(self.batch_size) >= self.batch_size
+                || !matches!(self.read_on(), Ok(1..))
+            {
+                break;
+            }
+        }
+        Ok(Some(self.taken()))
     }
 
     async fn stop(&mut self) {

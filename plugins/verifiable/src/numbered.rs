@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use milena_api::{ConnectError, SourceTaskContext};
 use milena_config::Props;
-use milena_data::{SourceMap, Text, Value};
+use milena_data::{SourceMap, SourceOffset, Text, Value};
 
 use crate::{connector::ID, mock::not_a_number, throttle::Throttle};
 
@@ -75,9 +75,8 @@ impl Numbered {
     }
 
     /// The offset of the current number.
-    pub(crate) fn offset(&self) -> Arc<SourceMap> {
-        let seqno = Value::Int64(self.seqno);
-        Arc::new(SourceMap::from_iter([(Text::from_static("seqno"), seqno)]))
+    pub(crate) fn offset(&self) -> SourceOffset {
+        SourceOffset::number("seqno", self.seqno)
     }
 }
 

@@ -91,7 +91,14 @@ async fn run(
     }
     // After a restart it goes on behind the record whose offset was stored.
     if let Some(stored) = whole.get(1).and_then(|record| record.source_offset.clone()) {
-        let rest = take(plugin, &config, Some((*stored).clone()), count - 2, false).await?;
+        let rest = take(
+            plugin,
+            &config,
+            Some(stored.map().into_owned()),
+            count - 2,
+            false,
+        )
+        .await?;
         if offsets(&rest) != offsets(whole.get(2..).unwrap_or_default()) {
             broken.push("it does not go on behind the stored offset".to_owned());
         }
@@ -100,8 +107,13 @@ async fn run(
 }
 
 fn offsets(records: &[SourceRecord]) -> Vec<(Option<SourceMap>, Option<SourceMap>)> {
-    let own = |map: &Option<Arc<SourceMap>>| map.as_deref().cloned();
-    let pair = |record: &SourceRecord| (own(&record.source_partition), own(&record.source_offset));
+    let pair = |record: &SourceRecord| {
+        let offset = record.source_offset.as_ref();
+        (
+            record.source_partition.as_deref().cloned(),
+            offset.map(|offset| offset.map().into_owned()),
+        )
+    };
     records.iter().map(pair).collect()
 }
 

@@ -128,14 +128,22 @@ impl<P, O> OffsetLedger<P, O> {
         let place =
             |at: u64| usize::try_from(at).map_or(usize::MAX, |at| at.min(queue.entries.len()));
         let (begin, end) = (place(begin), place(end));
-        for entry in queue.entries.range_mut(begin..end) {
-            if !std::mem::replace(&mut entry.acknowledged, true) {
-                self.unacknowledged -= 1;
-            }
-        }
         if begin > 0 {
+            for entry in queue.entries.range_mut(begin..end) {
+                if !std::mem::replace(&mut entry.acknowledged, true) {
+                    self.unacknowledged -= 1;
+                }
+            }
             return;
         }
+        // Most answers are of what is at the front.
+        for entry in queue.entries.drain(..end) {
+            if !entry.acknowledged {
+                self.unacknowledged -= 1;
+            }
+            queue.committable = Some(entry.offset);
+        }
+        queue.first += end as u64;
         while let Some(entry) = queue.entries.pop_front_if(|entry| entry.acknowledged) {
             queue.first += 1;
             queue.committable = Some(entry.offset);

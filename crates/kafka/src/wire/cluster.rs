@@ -31,6 +31,8 @@ pub(crate) enum Lane {
     Prompt,
     /// Joins and syncs, which wait for other members.
     Waiting,
+    /// Fetches, which wait for records.
+    Fetching,
 }
 
 /// Where a connection leads.
@@ -48,6 +50,8 @@ struct State {
     controller: Option<i32>,
     leaders: HashMap<(String, i32), (i32, Instant)>,
     connections: HashMap<(Peer, Lane), Arc<Connection>>,
+    /// The client is given up: nothing is opened any more.
+    closed: bool,
 }
 
 /// Partitions by the broker that leads them.
@@ -110,6 +114,18 @@ impl Cluster {
         answer
     }
 
+    /// Sends to a broker, in a version up to this one.
+    pub(crate) async fn call_up_to<R: Request>(
+        &self,
+        (broker, lane): (i32, Lane),
+        highest: i16,
+        make: impl FnOnce(i16) -> R,
+        timeout: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let connection = self.broker(broker, lane).await?;
+        connection.call_up_to(highest, make, timeout).await
+    }
+
     /// Sends to any broker.
     pub(crate) async fn call_any<R: Request>(
         &self,
@@ -164,6 +180,27 @@ impl Cluster {
                 MetadataRequest::default()
                     .with_topics(topics)
                     .with_allow_auto_topic_creation(false)
+            })
+            .await?;
+        self.learn(&answer);
+        Ok(answer)
+    }
+
+    /// Fetches metadata of these topics as a producer asks: where brokers make topics by themselves, they do.
+    pub(crate) async fn metadata_for_writing(
+        &self,
+        topics: &[Arc<str>],
+    ) -> Result<MetadataResponse, KafkaError> {
+        let one = |name: &Arc<str>| {
+            let name = TopicName(StrBytes::from_string(name.to_string()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        };
+        let topics = topics.iter().map(one).collect();
+        let answer = self
+            .call_any(|_| {
+                MetadataRequest::default()
+                    .with_topics(Some(topics))
+                    .with_allow_auto_topic_creation(true)
             })
             .await?;
         self.learn(&answer);
@@ -256,7 +293,8 @@ impl Cluster {
         }
     }
 
-    async fn broker(&self, id: i32, lane: Lane) -> Result<Arc<Connection>, KafkaError> {
+    /// A connection to a broker, opened if there is none.
+    pub(crate) async fn broker(&self, id: i32, lane: Lane) -> Result<Arc<Connection>, KafkaError> {
         let peer = Peer::Broker(id);
         if let Some(connection) = self.open_already(peer, lane) {
             return Ok(connection);
@@ -332,12 +370,28 @@ impl Cluster {
             Peer::Bootstrap(at) => i32::try_from(at).map_or(i32::MIN, |at| -1 - at),
             Peer::Broker(id) => id,
         };
+        let given_up = || codes::error(8, "a client that is closed", None);
+        if self.lock().closed {
+            return Err(given_up());
+        }
         let connection = Arc::new(Connection::open(&self.settings, address, node).await?);
         // Two callers may have connected at the same time: the later one is kept, the other serves its caller.
-        self.lock()
-            .connections
-            .insert((peer, lane), Arc::clone(&connection));
+        let mut state = self.lock();
+        if state.closed {
+            return Err(given_up());
+        }
+        let kept = Arc::clone(&connection);
+        state.connections.insert((peer, lane), kept);
         Ok(connection)
+    }
+
+    /// Ends all connections for good: nothing is sent any more, and what waits for an answer ends as unknown.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for connection in std::mem::take(&mut state.connections).into_values() {
+            connection.close();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,7 @@ use crate::ports::{KafkaError, KafkaErrorKind};
 
 pub(crate) const REQUEST_TIMED_OUT: i16 = 7;
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+pub(crate) const INVALID_TOPIC: i16 = 17;
 pub(crate) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 pub(crate) const NOT_COORDINATOR: i16 = 16;
 pub(crate) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;

@@ -5,7 +5,9 @@
 //! after it: the group channel uses a second connection for heartbeats.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    io::IoSlice,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI32, Ordering},
@@ -13,16 +15,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use kafka_protocol::{
-    messages::{ApiVersionsRequest, RequestHeader, ResponseHeader},
+    messages::{
+        ApiVersionsRequest, RequestHeader, ResponseHeader,
+        api_versions_response::FinalizedFeatureKey,
+    },
     protocol::{Decodable as _, Encodable as _, HeaderVersion, Request, StrBytes},
 };
 use milena_protocol::decode_response;
 use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream, lookup_host},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::Instant,
@@ -54,10 +59,12 @@ type Pending = Arc<Mutex<Option<HashMap<i32, oneshot::Sender<Bytes>>>>>;
 pub(crate) struct Connection {
     address: Address,
     client_id: StrBytes,
-    outgoing: mpsc::Sender<Bytes>,
+    outgoing: mpsc::Sender<Frame>,
     pending: Pending,
     correlation: AtomicI32,
     versions: HashMap<i16, (i16, i16)>,
+    /// The level of `transaction.version` that the broker says is finalised.
+    transaction_version: i16,
     expires: Option<Instant>,
     line: Option<Line>,
     tasks: [JoinHandle<()>; 2],
@@ -99,10 +106,9 @@ impl Connection {
         address: &Address,
         node: i32,
     ) -> Result<Self, KafkaError> {
-        let host = (address.host.as_str(), address.port);
         let failed =
             |error: std::io::Error| retriable(format!("connection to {address} failed: {error}"));
-        let stream = TcpStream::connect(host).await.map_err(failed)?;
+        let stream = dial(settings, address).await.map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let client_id = StrBytes::from_string(settings.client_id.clone());
         let mut connection = match &settings.tls {
@@ -111,6 +117,10 @@ impl Connection {
                 let name = ServerName::try_from(address.host.clone())
                     .map_err(|error| retriable(format!("connection to {address}: {error}")))?;
                 let stream = connector.connect(name, stream).await.map_err(|error| {
+                    if error.kind() != std::io::ErrorKind::InvalidData {
+                        // It went away meanwhile: nobody refused anything.
+                        return failed(error);
+                    }
                     KafkaError::new(
                         KafkaErrorKind::Unauthorized,
                         format!("TLS handshake with {address} failed: {error}"),
@@ -149,6 +159,7 @@ impl Connection {
             pending,
             correlation: AtomicI32::new(0),
             versions: HashMap::new(),
+            transaction_version: 0,
             expires: None,
             line: None,
             tasks,
@@ -166,13 +177,25 @@ impl Connection {
             .iter()
             .map(|api| (api.api_key, (api.min_version, api.max_version)))
             .collect();
+        let transactions =
+            |feature: &&FinalizedFeatureKey| feature.name.as_str() == "transaction.version";
+        self.transaction_version = answer
+            .finalized_features
+            .iter()
+            .find(transactions)
+            .map_or(0, |feature| feature.max_version_level);
         Ok(())
     }
 
-    /// The highest version that both sides know.
-    pub(crate) fn version<R: Request>(&self) -> Option<i16> {
+    /// The level of `transaction.version` that is finalised (KIP-890 from 2 on).
+    pub(crate) const fn transaction_version(&self) -> i16 {
+        self.transaction_version
+    }
+
+    /// The highest version that both sides know, up to this one.
+    pub(crate) fn version<R: Request>(&self, highest: i16) -> Option<i16> {
         let &(min, max) = self.versions.get(&R::KEY)?;
-        let version = max.min(R::VERSIONS.max);
+        let version = max.min(R::VERSIONS.max).min(highest);
         (version >= min && version >= R::VERSIONS.min).then_some(version)
     }
 
@@ -190,7 +213,20 @@ impl Connection {
         make: impl FnOnce(i16) -> R,
         timeout: Duration,
     ) -> Result<R::Response, KafkaError> {
-        let version = self.version::<R>().ok_or_else(|| {
+        self.call_up_to(i16::MAX, make, timeout).await
+    }
+
+    /// The same in a version up to this one.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub(crate) async fn call_up_to<R: Request>(
+        &self,
+        highest: i16,
+        make: impl FnOnce(i16) -> R,
+        timeout: Duration,
+    ) -> Result<R::Response, KafkaError> {
+        let version = self.version::<R>(highest).ok_or_else(|| {
             let text = format!(
                 "broker {} does not know API {} in a version that we know",
                 self.address,
@@ -216,34 +252,14 @@ impl Connection {
             None => return Err(closed()),
         }
         let (begun, length) = (Instant::now(), frame.len());
-        if self.outgoing.send(frame).await.is_err() {
+        if self.outgoing.send(Frame::from(frame)).await.is_err() {
             return Err(closed());
         }
         if let Some(line) = &self.line {
             line.sent(length);
         }
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(bytes)) => {
-                if let Some(line) = &self.line {
-                    line.received(bytes.len(), begun.elapsed());
-                }
-                self.decode::<R>(bytes, version)
-            }
-            Ok(Err(_)) => Err(KafkaError::new(
-                KafkaErrorKind::Unknown,
-                format!("connection to {} was lost before the answer", self.address),
-            )
-            .class(NETWORK_CLASS)),
-            Err(_) => {
-                // An answer that comes later must not be taken for that of another request.
-                self.close();
-                Err(KafkaError::new(
-                    KafkaErrorKind::Unknown,
-                    format!("no answer from {} within {timeout:?}", self.address),
-                )
-                .class(TIMEOUT_CLASS))
-            }
-        }
+        let bytes = self.answer(Posted { answer, begun }, timeout).await?;
+        self.decode::<R>(bytes, version)
     }
 
     fn frame<R: Request>(
@@ -278,7 +294,12 @@ impl Connection {
         Ok(buffer.freeze())
     }
 
-    fn decode<R: Request>(&self, bytes: Bytes, version: i16) -> Result<R::Response, KafkaError> {
+    /// Reads an answer.
+    pub(crate) fn decode<R: Request>(
+        &self,
+        bytes: Bytes,
+        version: i16,
+    ) -> Result<R::Response, KafkaError> {
         let mut bytes = bytes;
         let header = R::Response::header_version(version);
         ResponseHeader::decode(&mut bytes, header)
@@ -298,6 +319,92 @@ impl Connection {
             })
     }
 
+    /// Hands over a request that was encoded by hand, in parts, without waiting; requests go out in the order of these calls.
+    ///
+    /// # Errors
+    /// Retriable: nothing was sent.
+    pub(crate) fn post(
+        &self,
+        key: i16,
+        version: i16,
+        header: i16,
+        parts: impl IntoIterator<Item = Bytes>,
+        answered: bool,
+    ) -> Result<Posted, KafkaError> {
+        let correlation = self.correlation.fetch_add(1, Ordering::Relaxed);
+        let closed = || retriable(format!("connection to {} is closed", self.address));
+        let head = RequestHeader::default()
+            .with_request_api_key(key)
+            .with_request_api_version(version)
+            .with_correlation_id(correlation)
+            .with_client_id(Some(self.client_id.clone()));
+        let mut front = BytesMut::new();
+        front.put_i32(0);
+        head.encode(&mut front, header).map_err(|_| closed())?;
+        let mut frame = Frame::from(front.split_off(4).freeze());
+        frame.parts.extend(parts);
+        let bytes = frame.remaining();
+        front.clear();
+        front.put_i32(i32::try_from(bytes).map_err(|_| closed())?);
+        frame.parts.push_front(front.freeze());
+        let (reply, answer) = oneshot::channel();
+        if answered {
+            match self.lock().as_mut() {
+                Some(pending) => drop(pending.insert(correlation, reply)),
+                None => return Err(closed()),
+            }
+        } else {
+            frame.written = Some(reply);
+        }
+        // What cannot be queued is not sent: the answer that nobody will give must not be waited for.
+        if self.outgoing.try_send(frame).is_err() {
+            if let Some(pending) = self.lock().as_mut() {
+                pending.remove(&correlation);
+            }
+            return Err(closed());
+        }
+        if let Some(line) = &self.line {
+            line.sent(bytes);
+        }
+        Ok(Posted {
+            answer,
+            begun: Instant::now(),
+        })
+    }
+
+    /// Waits for the answer to what was posted; without one, until it is written.
+    ///
+    /// # Errors
+    /// `Unknown` when there is none in time; the connection is then closed.
+    pub(crate) async fn answer(
+        &self,
+        posted: Posted,
+        timeout: Duration,
+    ) -> Result<Bytes, KafkaError> {
+        match tokio::time::timeout(timeout, posted.answer).await {
+            Ok(Ok(bytes)) => {
+                if let Some(line) = &self.line {
+                    line.received(bytes.len(), posted.begun.elapsed());
+                }
+                Ok(bytes)
+            }
+            Ok(Err(_)) => Err(KafkaError::new(
+                KafkaErrorKind::Unknown,
+                format!("connection to {} was lost before the answer", self.address),
+            )
+            .class(NETWORK_CLASS)),
+            Err(_) => {
+                // An answer that comes later must not be taken for that of another request.
+                self.close();
+                Err(KafkaError::new(
+                    KafkaErrorKind::Unknown,
+                    format!("no answer from {} within {timeout:?}", self.address),
+                )
+                .class(TIMEOUT_CLASS))
+            }
+        }
+    }
+
     /// Ends the connection; what waits for an answer ends as unknown.
     pub(crate) fn close(&self) {
         for task in &self.tasks {
@@ -309,6 +416,84 @@ impl Connection {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<HashMap<i32, oneshot::Sender<Bytes>>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A request on its way.
+pub(crate) struct Posted {
+    answer: oneshot::Receiver<Bytes>,
+    begun: Instant,
+}
+
+/// A request as it is written, in parts, so that nothing large is copied.
+struct Frame {
+    parts: VecDeque<Bytes>,
+    /// Who wants to hear that it is written, where the broker does not answer.
+    written: Option<oneshot::Sender<Bytes>>,
+}
+
+impl From<Bytes> for Frame {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            parts: VecDeque::from([bytes]),
+            written: None,
+        }
+    }
+}
+
+impl Buf for Frame {
+    fn remaining(&self) -> usize {
+        self.parts.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        let mut parts = self.parts.iter();
+        parts.find(|part| !part.is_empty()).map_or(&[], |part| part)
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let parts = self.parts.iter().filter(|part| !part.is_empty());
+        let mut filled = 0;
+        for (slot, part) in into.iter_mut().zip(parts) {
+            *slot = IoSlice::new(part);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, written: usize) {
+        let mut left = written;
+        while let Some(part) = self.parts.front_mut() {
+            let step = left.min(part.len());
+            part.advance(step);
+            left -= step;
+            if !part.is_empty() {
+                break;
+            }
+            self.parts.pop_front();
+        }
+    }
+}
+
+/// Connects to the first of the host's addresses that answers, with the buffers that are wished for.
+async fn dial(settings: &WireSettings, address: &Address) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::other("the host has no address");
+    for one in lookup_host((address.host.as_str(), address.port)).await? {
+        let socket = match one {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if let Some(bytes) = settings.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = settings.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        match socket.connect(one).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn end(pending: &Pending) {
@@ -328,8 +513,9 @@ async fn read_loop<S: AsyncRead + Unpin>(mut stream: S, pending: Pending) {
             tracing::warn!(length, "an answer of impossible size ends the connection");
             break;
         }
-        // Grows as bytes arrive: a length alone must not make us allocate.
-        let mut frame = Vec::new();
+        // Large ones are read without moving them again and again; what is not written to takes no memory, so a length
+        // alone costs none.
+        let mut frame = Vec::with_capacity(length);
         match (&mut stream)
             .take(length as u64)
             .read_to_end(&mut frame)
@@ -363,12 +549,16 @@ async fn read_loop<S: AsyncRead + Unpin>(mut stream: S, pending: Pending) {
 
 async fn write_loop<S: AsyncWrite + Unpin>(
     mut stream: S,
-    mut queue: mpsc::Receiver<Bytes>,
+    mut queue: mpsc::Receiver<Frame>,
     pending: Pending,
 ) {
-    while let Some(frame) = queue.recv().await {
-        if stream.write_all(&frame).await.is_err() || stream.flush().await.is_err() {
+    while let Some(mut frame) = queue.recv().await {
+        if stream.write_all_buf(&mut frame).await.is_err() || stream.flush().await.is_err() {
             break;
+        }
+        if let Some(written) = frame.written {
+            // Whoever asked may have gone.
+            drop(written.send(Bytes::new()));
         }
     }
     end(&pending);

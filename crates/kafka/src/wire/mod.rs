@@ -6,8 +6,8 @@
 
 mod admin;
 mod cluster;
-mod codes;
-mod connection;
+pub(crate) mod codes;
+pub(crate) mod connection;
 mod consumer_heartbeat;
 mod group;
 mod lookup;
@@ -18,6 +18,8 @@ mod settings;
 mod traffic;
 
 pub(crate) use admin::WireAdmin;
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, Lane};
 pub(crate) use group::WireGroup;
+pub(crate) use lookup::CoordinatorOf;
+pub(crate) use retry::Retry;
 pub(crate) use traffic::{Of, Traffics};

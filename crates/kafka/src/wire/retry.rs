@@ -5,14 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{codes::TIMEOUT_CLASS, settings::WireSettings};
-use crate::ports::{KafkaError, KafkaErrorKind};
+use crate::{
+    backoff::Backoff,
+    ports::{KafkaError, KafkaErrorKind},
+};
 
 /// The attempts of one call.
 pub(crate) struct Retry {
     call: &'static str,
     deadline: Instant,
-    next: Duration,
-    max: Duration,
+    backoff: Backoff,
+    failures: u32,
 }
 
 impl Retry {
@@ -21,8 +24,8 @@ impl Retry {
         Self {
             call,
             deadline: Instant::now() + within,
-            next: settings.backoff,
-            max: settings.backoff_max,
+            backoff: settings.backoff,
+            failures: 0,
         }
     }
 
@@ -34,8 +37,7 @@ impl Retry {
         if !error.is_retriable() {
             return Err(error);
         }
-        let jitter = rand::random_range(0.8..=1.2);
-        let wait = self.next.mul_f64(jitter);
+        let wait = self.backoff.after(self.failures);
         if Instant::now() + wait >= self.deadline {
             return Err(KafkaError::new(
                 KafkaErrorKind::Unknown,
@@ -45,7 +47,7 @@ impl Retry {
         }
         tracing::debug!(call = self.call, %error, ?wait, "trying again");
         tokio::time::sleep(wait).await;
-        self.next = (self.next * 2).min(self.max);
+        self.failures = self.failures.saturating_add(1);
         Ok(())
     }
 }

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::traffic::Traffic;
 use crate::{
-    ports::{ClientProps, KafkaError, KafkaErrorKind},
+    backoff::Backoff,
+    client_props::{Read, invalid},
+    ports::{ClientProps, KafkaError},
     security::{Security, unusable_tls},
 };
 
@@ -39,12 +41,14 @@ pub(crate) struct WireSettings {
     pub(crate) api_timeout: Duration,
     /// `socket.connection.setup.timeout.max.ms`: connecting, TLS and login together.
     pub(crate) connect_timeout: Duration,
-    /// `retry.backoff.ms`.
-    pub(crate) backoff: Duration,
-    /// `retry.backoff.max.ms`.
-    pub(crate) backoff_max: Duration,
+    /// `retry.backoff.ms` and `retry.backoff.max.ms`.
+    pub(crate) backoff: Backoff,
     /// `metadata.max.age.ms`.
     pub(crate) metadata_age: Duration,
+    /// `send.buffer.bytes`, if it is set: otherwise the system finds the size that serves best.
+    pub(crate) send_buffer: Option<u32>,
+    /// `receive.buffer.bytes`, in the same way.
+    pub(crate) receive_buffer: Option<u32>,
     /// Where the client's traffic is counted.
     pub(crate) traffic: Option<Arc<Traffic>>,
     /// The login.
@@ -65,16 +69,20 @@ impl WireSettings {
                 Some(tokio_rustls::TlsConnector::from(Arc::new(client)))
             }
         };
-        let millis = |name, default| millis(props, name, default);
+        let read = Read(props);
         Ok(Self {
             bootstrap: bootstrap(props)?,
             client_id: props.get("client.id").cloned().unwrap_or_default(),
-            request_timeout: millis("request.timeout.ms", 30_000)?,
-            api_timeout: millis("default.api.timeout.ms", 60_000)?,
-            connect_timeout: millis("socket.connection.setup.timeout.max.ms", 30_000)?,
-            backoff: millis("retry.backoff.ms", 100)?,
-            backoff_max: millis("retry.backoff.max.ms", 1_000)?,
-            metadata_age: millis("metadata.max.age.ms", 300_000)?,
+            request_timeout: read.millis("request.timeout.ms", 30_000_u32)?,
+            api_timeout: read.millis("default.api.timeout.ms", 60_000_u32)?,
+            connect_timeout: read.millis("socket.connection.setup.timeout.max.ms", 30_000_u64)?,
+            backoff: Backoff {
+                first: read.millis("retry.backoff.ms", 100_u64)?,
+                most: read.millis("retry.backoff.max.ms", 1_000_u64)?,
+            },
+            metadata_age: read.millis("metadata.max.age.ms", 300_000_u64)?,
+            send_buffer: buffer(&read, "send.buffer.bytes")?,
+            receive_buffer: buffer(&read, "receive.buffer.bytes")?,
             traffic: None,
             security,
             tls,
@@ -82,21 +90,10 @@ impl WireSettings {
     }
 }
 
-fn config(message: String) -> KafkaError {
-    KafkaError::new(KafkaErrorKind::Config, message)
-        .class("org.apache.kafka.common.config.ConfigException")
-}
-
-fn millis(props: &ClientProps, name: &str, default: u64) -> Result<Duration, KafkaError> {
-    let value = match props.get(name) {
-        None => default,
-        Some(text) => text.trim().parse().map_err(|_| {
-            config(format!(
-                "invalid value for configuration {name}: it must be a number of milliseconds, at least 0"
-            ))
-        })?,
-    };
-    Ok(Duration::from_millis(value))
+/// The size of a socket's buffer; -1 leaves it to the system.
+fn buffer(read: &Read<'_>, name: &str) -> Result<Option<u32>, KafkaError> {
+    let bytes = read.number(name, -1_i32, -1)?;
+    Ok(u32::try_from(bytes).ok().filter(|bytes| *bytes > 0))
 }
 
 fn bootstrap(props: &ClientProps) -> Result<Vec<Address>, KafkaError> {
@@ -109,9 +106,11 @@ fn bootstrap(props: &ClientProps) -> Result<Vec<Address>, KafkaError> {
         .collect();
     match list {
         Some(list) if !list.is_empty() => Ok(list),
-        _ => Err(config(format!(
-            "invalid value {text} for configuration bootstrap.servers: it must be a list of host:port"
-        ))),
+        _ => Err(invalid(
+            "bootstrap.servers",
+            text,
+            "it must be a list of host:port",
+        )),
     }
 }
 

@@ -9,78 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::ports::{ClientMetric, ClientReading};
-
-/// `metrics.sample.window.ms`.
-const WINDOW: Duration = Duration::from_secs(30);
-/// `metrics.num.samples`.
-const SAMPLES: u32 = 2;
-
-/// One window.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    begun: Instant,
-    sum: f64,
-    events: f64,
-    max: f64,
-}
-
-/// Something that is counted: in all, and in the last windows.
-#[derive(Clone, Debug, Default)]
-struct Counted {
-    total: f64,
-    samples: Vec<Sample>,
-}
-
-impl Counted {
-    fn add(&mut self, now: Instant, value: f64) {
-        self.total += value;
-        let fresh = |sample: &&mut Sample| now.duration_since(sample.begun) < WINDOW;
-        match self.samples.last_mut().filter(fresh) {
-            Some(sample) => {
-                sample.sum += value;
-                sample.events += 1.0;
-                sample.max = sample.max.max(value);
-            }
-            None => {
-                self.samples.retain(|sample| live(sample, now));
-                self.samples.push(Sample {
-                    begun: now,
-                    sum: value,
-                    events: 1.0,
-                    max: value,
-                });
-            }
-        }
-    }
-
-    fn live(&self, now: Instant) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |sample| live(sample, now))
-    }
-
-    /// Per second, over the time of all windows but the last, at least.
-    fn rate(&self, now: Instant) -> f64 {
-        let sum: f64 = self.live(now).map(|sample| sample.sum).sum();
-        let begun = self.live(now).map(|sample| sample.begun).min();
-        let elapsed = begun.map_or(Duration::ZERO, |begun| now.duration_since(begun));
-        sum / elapsed.max(WINDOW * (SAMPLES - 1)).as_secs_f64()
-    }
-
-    fn average(&self, now: Instant) -> f64 {
-        let events: f64 = self.live(now).map(|sample| sample.events).sum();
-        self.live(now).map(|sample| sample.sum).sum::<f64>() / events
-    }
-
-    fn max(&self, now: Instant) -> f64 {
-        self.live(now)
-            .map(|sample| sample.max)
-            .fold(f64::NAN, f64::max)
-    }
-}
-
-fn live(sample: &Sample, now: Instant) -> bool {
-    now.duration_since(sample.begun) < WINDOW * SAMPLES
-}
+use crate::{
+    measure::Counted,
+    ports::{ClientMetric, ClientReading},
+};
 
 /// Requests and bytes, of a node or of all.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +44,10 @@ pub(crate) enum Of {
     Worker,
     /// An admin client.
     Admin,
+    /// A producer.
+    Producer,
+    /// A consumer.
+    Consumer,
 }
 
 /// The traffic of all clients of a kind with one `client.id`.
@@ -176,6 +112,8 @@ impl Traffic {
         let (domain, group) = match self.of {
             Of::Worker => ("kafka.connect", "connect"),
             Of::Admin => ("kafka.admin.client", "admin-client"),
+            Of::Producer => ("kafka.producer", "producer"),
+            Of::Consumer => ("kafka.consumer", "consumer"),
         };
         let (counts, now) = (self.counts(), Instant::now());
         let mut show = |group: String, node: Option<i32>, list: Vec<(&str, f64)>| {

@@ -39,11 +39,13 @@ async fn what_is_written_is_read_and_positions_follow() {
         return;
     }
     round_trip(&World::kafka()).await;
+    round_trip(&World::kafka().native()).await;
 }
 
 async fn round_trip(world: &World) {
-    world.topic("data", 2).await;
-    let topic: Arc<str> = "data".into();
+    let topic = world.name("data");
+    world.topic(&topic, 2).await;
+    let topic: Arc<str> = topic.into();
     let (producer, acks) = world
         .producer(&[("acks", "all"), ("enable.idempotence", "false")])
         .await;
@@ -75,9 +77,9 @@ async fn round_trip(world: &World) {
     assert_eq!(records[0].timestamp_type, TimestampType::CreateTime);
     assert_eq!(records[0].headers, full.headers);
     assert_eq!((records[1].offset, &records[1].value), (1, &None));
-    assert_eq!(fetcher.position("data", 0).await.unwrap(), 2);
+    assert_eq!(fetcher.position(&topic, 0).await.unwrap(), 2);
 
-    fetcher.seek("data", 0, 1).await.unwrap();
+    fetcher.seek(&topic, 0, 1).await.unwrap();
     assert_eq!(read(&mut fetcher, 1).await[0].offset, 1);
     let ends = fetcher
         .end_offsets(&[(Arc::clone(&topic), 0)])
@@ -102,7 +104,7 @@ async fn round_trip(world: &World) {
         (Arc::clone(&topic), 1, Some(StartAt::Latest)),
     ];
     fetcher.assign(more).await.unwrap();
-    assert_eq!(fetcher.position("data", 0).await.unwrap(), 3);
+    assert_eq!(fetcher.position(&topic, 0).await.unwrap(), 3);
     fetcher.close().await;
     producer.close(Duration::from_secs(5)).await;
 }
@@ -113,12 +115,14 @@ async fn transactions_are_seen_whole_or_not_at_all() {
         return;
     }
     transactions(&World::kafka()).await;
+    transactions(&World::kafka().native()).await;
 }
 
 async fn transactions(world: &World) {
-    world.topic("txn", 1).await;
-    let topic: Arc<str> = "txn".into();
-    let id = [("transactional.id", "txn-0")];
+    let topic = world.name("txn");
+    world.topic(&topic, 1).await;
+    let topic: Arc<str> = topic.into();
+    let id = [("transactional.id", &*topic)];
     let (producer, _acks) = world.producer(&id).await;
     producer.init_transactions().await.unwrap();
     for (value, commit) in [("a", true), ("b", false), ("c", true)] {
@@ -143,7 +147,7 @@ async fn transactions(world: &World) {
         .collect();
     assert_eq!(values, ["a", "c"]);
     // Markers move the position past the last record.
-    while committed.position("txn", 0).await.unwrap() < 6 {
+    while committed.position(&topic, 0).await.unwrap() < 6 {
         committed.poll(POLL).await.unwrap();
     }
     let mut uncommitted = world.fetcher(&[]).await;
@@ -229,11 +233,13 @@ mod embedded {
     #[tokio::test(flavor = "multi_thread")]
     async fn round_trip() {
         super::round_trip(&World::embedded().await).await;
+        super::round_trip(&World::embedded().await.native()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn transactions() {
         super::transactions(&World::embedded().await).await;
+        super::transactions(&World::embedded().await.native()).await;
     }
 }
 

@@ -12,7 +12,11 @@
 mod admin;
 mod consumer_heartbeat;
 mod data;
+mod fetching;
 mod group;
+mod lossy;
 mod network;
+mod produce;
+mod proxy;
 mod security;
 mod support;

@@ -1,7 +1,7 @@
 //! What the wire client says when the network fails: not sent, or nobody knows.
 
 use milena_kafka::{
-    clients,
+    DataClient, clients, clients_with,
     ports::{ClientProps, ClientReading, KafkaErrorKind},
 };
 use tokio::{
@@ -76,14 +76,18 @@ async fn settings_that_cannot_be_honoured_are_refused_by_name() {
     let error = clients().admin(&props).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind, KafkaErrorKind::Config);
     assert!(error.message.contains("sasl.mechanism"), "{error}");
-    props.insert("sasl.mechanism".into(), "SCRAM-SHA-256".into());
-    let sink: milena_kafka::ports::AckSink = std::sync::Arc::new(|_| {});
-    let error = clients()
-        .producer(&props, sink)
-        .await
-        .map(|_| ())
-        .unwrap_err();
-    assert!(error.message.contains("SCRAM-SHA-256"), "{error}");
+    // Kerberos nobody has, and the library no more than PLAIN.
+    for (client, mechanism) in [
+        (DataClient::Native, "GSSAPI"),
+        (DataClient::Library, "SCRAM-SHA-256"),
+    ] {
+        props.insert("sasl.mechanism".into(), mechanism.into());
+        let sink: milena_kafka::ports::AckSink = std::sync::Arc::new(|_| {});
+        let made = clients_with(client).producer(&props, sink).await;
+        let error = made.map(|_| ()).unwrap_err();
+        assert_eq!(error.kind, KafkaErrorKind::Config, "{error}");
+        assert!(error.message.contains(mechanism), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use milena_kafka::{
-    clients,
+    DataClient, clients, clients_with,
     ports::{AckSink, ClientProps, CreateOutcome, KafkaError, KafkaErrorKind, OutRecord, StartAt},
 };
 use milena_testing_kafka::{BrokerOptions, KafkaBroker, oracle_is_missing};
@@ -239,8 +239,14 @@ async fn tls_checks_the_chain_the_host_and_who_we_are() {
     connect("BOTH", &both).await.unwrap();
 }
 
-/// Writes a record and reads it again through the data client.
+/// Writes a record and reads it again through both data clients.
 async fn carries_data(listener: &str, list: &[(&str, &str)], topic: &str) {
+    for data in [DataClient::Library, DataClient::Native] {
+        carries_through(data, listener, list, &format!("{topic}-{data:?}")).await;
+    }
+}
+
+async fn carries_through(data: DataClient, listener: &str, list: &[(&str, &str)], topic: &str) {
     let mut props = props(listener, list);
     let admin = clients().admin(&props).await.unwrap();
     let made = admin.create_topics(vec![crate::support::topic(topic, 1)]);
@@ -248,7 +254,8 @@ async fn carries_data(listener: &str, list: &[(&str, &str)], topic: &str) {
     let acks = Arc::new(Acks::default());
     let taken = Arc::clone(&acks);
     let sink: AckSink = Arc::new(move |list| taken.take(list));
-    let producer = clients().producer(&props, sink).await.unwrap();
+    let clients = clients_with(data);
+    let producer = clients.producer(&props, sink).await.unwrap();
     let record = OutRecord {
         topic: topic.into(),
         value: Some("carried".into()),
@@ -258,7 +265,7 @@ async fn carries_data(listener: &str, list: &[(&str, &str)], topic: &str) {
     producer.flush().await.unwrap();
     assert!(acks.wait(1).await[0].outcome.is_ok());
     props.insert("group.id".to_owned(), "reader".to_owned());
-    let mut fetcher = clients().fetcher(&props).await.unwrap();
+    let mut fetcher = clients.fetcher(&props).await.unwrap();
     let start = vec![(topic.into(), 0, Some(StartAt::Earliest))];
     fetcher.assign(start).await.unwrap();
     let mut read = Vec::new();
@@ -353,7 +360,52 @@ async fn data_and_requests_go_through_stores_of_every_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_the_data_client_lacks_is_refused_by_name() {
+async fn our_own_data_client_has_every_login() {
+    if oracle_is_missing("our_own_data_client_has_every_login") {
+        return;
+    }
+    let line = login(SCRAM, "wonder land");
+    let bearer = format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"alice\";");
+    for (listener, mechanism, line) in [
+        ("LOGIN", "SCRAM-SHA-256", &line),
+        ("LOGIN", "SCRAM-SHA-512", &line),
+        ("BEARER", "OAUTHBEARER", &bearer),
+    ] {
+        let list = [
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", mechanism),
+            ("sasl.jaas.config", line.as_str()),
+        ];
+        let topic = format!("own-{mechanism}");
+        carries_through(DataClient::Native, listener, &list, &topic).await;
+    }
+    // Whoever is refused is told so by a poll.
+    let wrong = login(SCRAM, "looking-glass");
+    let list = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "SCRAM-SHA-256"),
+        ("sasl.jaas.config", wrong.as_str()),
+    ];
+    let clients = clients_with(DataClient::Native);
+    let mut fetcher = clients.fetcher(&props("LOGIN", &list)).await.unwrap();
+    let start = vec![("refused".into(), 0, Some(StartAt::Earliest))];
+    fetcher.assign(start).await.unwrap();
+    let error = loop {
+        if let Err(error) = fetcher.poll(Duration::from_millis(500)).await {
+            break error;
+        }
+    };
+    assert_eq!(
+        (error.kind, error.class),
+        (
+            KafkaErrorKind::Unauthorized,
+            "org.apache.kafka.common.errors.SaslAuthenticationException"
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_the_library_lacks_is_refused_by_name() {
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"] {
         let pairs = [
             ("bootstrap.servers", "127.0.0.1:1"),
@@ -361,7 +413,8 @@ async fn a_login_that_the_data_client_lacks_is_refused_by_name() {
             ("sasl.mechanism", mechanism),
         ];
         let props: ClientProps = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-        let error = clients().fetcher(&props).await.err().unwrap();
+        let library = clients_with(DataClient::Library);
+        let error = library.fetcher(&props).await.err().unwrap();
         assert_eq!(error.kind, KafkaErrorKind::Config);
         assert!(error.message.contains(mechanism), "{error}");
     }

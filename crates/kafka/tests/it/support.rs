@@ -7,7 +7,7 @@ use std::{
 
 use milena_broker::{Broker, BrokerConfig, RunningBroker};
 use milena_kafka::{
-    clients,
+    DataClient, clients, clients_with,
     ports::{Ack, AckSink, Admin, ClientProps, Fetcher, GroupChannel, NewTopic, Producer},
 };
 use milena_testing_kafka::KafkaBroker;
@@ -20,6 +20,8 @@ static KAFKA: LazyLock<KafkaBroker> = LazyLock::new(|| KafkaBroker::start().unwr
 /// A broker under test.
 pub(crate) struct World {
     bootstrap: String,
+    /// Whose producers and fetchers it gives.
+    data: DataClient,
     /// The embedded broker and its folder, which end with the world.
     embedded: Option<(RunningBroker, TempDir)>,
 }
@@ -29,6 +31,16 @@ impl World {
     pub(crate) fn kafka() -> Self {
         Self {
             bootstrap: KAFKA.bootstrap(),
+            data: DataClient::Library,
+            embedded: None,
+        }
+    }
+
+    /// A broker that somebody else keeps.
+    pub(crate) fn at(bootstrap: String) -> Self {
+        Self {
+            bootstrap,
+            data: DataClient::Library,
             embedded: None,
         }
     }
@@ -42,8 +54,25 @@ impl World {
         let broker = Broker::start(config).await.unwrap();
         Self {
             bootstrap: broker.bootstrap(),
+            data: DataClient::Library,
             embedded: Some((broker, folder)),
         }
+    }
+
+    /// The same with our own producers and fetchers.
+    pub(crate) fn native(mut self) -> Self {
+        self.data = DataClient::Native;
+        self
+    }
+
+    /// A name that no other adapter's test uses on the same broker.
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{name}-{:?}", self.data).to_lowercase()
+    }
+
+    /// Where it is.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
     }
 
     /// Ends the embedded broker; answers its address.
@@ -73,7 +102,10 @@ impl World {
     }
 
     pub(crate) async fn fetcher(&self, more: &[(&str, &str)]) -> Box<dyn Fetcher> {
-        clients().fetcher(&self.props(more)).await.unwrap()
+        clients_with(self.data)
+            .fetcher(&self.props(more))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn producer(&self, more: &[(&str, &str)]) -> (Box<dyn Producer>, Arc<Acks>) {
@@ -82,7 +114,10 @@ impl World {
             let acks = Arc::clone(&acks);
             Arc::new(move |list| acks.take(list))
         };
-        let producer = clients().producer(&self.props(more), sink).await.unwrap();
+        let producer = clients_with(self.data)
+            .producer(&self.props(more), sink)
+            .await
+            .unwrap();
         (producer, acks)
     }
 

@@ -1,6 +1,6 @@
 //! The client properties of tasks, by precedence (spec `distributed.md` 0.2, 3.3, 4.5).
 
-use milena_api::{ClientKind, ConnectError};
+use milena_api::ConnectError;
 use milena_config::Props;
 use milena_core::TaskId;
 use milena_kafka::ports::ClientProps;
@@ -15,21 +15,17 @@ use super::TaskWorld;
 /// # Errors
 /// All that is refused, in one message.
 pub(super) fn check(world: &TaskWorld, id: &TaskId, connector: &Props) -> Result<(), ConnectError> {
-    let kinds = [
-        (ClientKind::Producer, "producer."),
-        (ClientKind::Consumer, "consumer."),
-        (ClientKind::Admin, "admin."),
-    ];
+    let kinds = ["producer.", "consumer.", "admin."];
     let mut refused = Vec::new();
-    for (client, prefix) in kinds {
+    for prefix in kinds {
         let own = format!("{prefix}override.");
         for (layer, prefix) in [(&world.worker_props, prefix), (connector, own.as_str())] {
             for (key, value) in layer {
                 let Some(name) = key.strip_prefix(prefix) else {
                     continue;
                 };
-                refused.extend(refusal(client, name, value));
-                if let Fate::NoEffect(why) = fate(client, name) {
+                refused.extend(refusal(name, value));
+                if let Fate::NoEffect(why) = fate(name) {
                     warn!(task = %id, setting = key, why, "a client setting has no effect");
                 }
             }

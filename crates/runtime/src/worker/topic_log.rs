@@ -229,12 +229,12 @@ impl Reader {
     }
 
     async fn finish_passes(&mut self) {
-        // Markers and compacted records move the position without a record.
+        // Markers and compacted records move the position without a record; so does a topic that was made again, back.
         let behind: Vec<i32> = self
             .waiters
             .iter()
             .flat_map(|(ends, _)| ends)
-            .filter(|(partition, end)| self.positions.get(partition).is_none_or(|at| at < end))
+            .filter(|(partition, end)| self.positions.get(partition).is_none_or(|at| at != *end))
             .map(|(partition, _)| *partition)
             .collect();
         for partition in behind {

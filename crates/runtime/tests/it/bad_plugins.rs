@@ -163,7 +163,7 @@ impl SourceTask for BadTask {
         };
         Ok(Some(vec![SourceRecord {
             source_partition: Some(map("p", 0)),
-            source_offset: Some(map("n", self.polls)),
+            source_offset: Some(map("n", self.polls).into()),
             record: Record {
                 topic: self.topic.clone(),
                 value: SchemaAndValue {

@@ -110,7 +110,7 @@ impl SourceTask for MarkingTask {
         self.next += 4;
         let record = |n: i64| SourceRecord {
             source_partition: Some(map("p", 0)),
-            source_offset: Some(map("position", n)),
+            source_offset: Some(map("position", n).into()),
             record: Record {
                 topic: self.topic.clone(),
                 value: SchemaAndValue::new(None, Value::String(n.to_string().as_str().into())),

@@ -122,7 +122,7 @@ impl SourceTask for OddTask {
         let partition = map("p", 0);
         let record = |n: i64| SourceRecord {
             source_partition: Some(Arc::clone(&partition)),
-            source_offset: Some(map("position", n)),
+            source_offset: Some(map("position", n).into()),
             record: Record {
                 topic: self.topic.clone(),
                 value: SchemaAndValue::new(None, Value::String(n.to_string().as_str().into())),

@@ -1,4 +1,4 @@
-//! `transaction.boundary=poll`: the next batch is polled while a transaction is committed, and sent when that was answered.
+//! `transaction.boundary=poll`: the next batches are polled while a transaction is committed, and sent when that was answered.
 //! A producer whose commits the test answers, and a source that does as it is told.
 
 use std::{
@@ -106,7 +106,7 @@ impl SourceTask for Told {
             |key: &'static str| Arc::new(SourceMap::of(Text::from_static(key), Value::Int64(1)));
         Ok(Some(vec![SourceRecord {
             source_partition: Some(map("p")),
-            source_offset: Some(map("position")),
+            source_offset: Some(map("position").into()),
             record: Record {
                 topic: Text::from_static("t"),
                 value: SchemaAndValue::new(None, value),
@@ -329,25 +329,84 @@ fn error() -> KafkaError {
     KafkaError::new(KafkaErrorKind::Fatal, "as the test says")
 }
 
+/// What comes up to the answer to the first commit, with such a second poll: behind one that gives something another is made.
+fn until_answered(second: Poll) -> Vec<&'static str> {
+    let mut all = FIRST.to_vec();
+    all.extend(matches!(second, Poll::Gives(_)).then_some("poll"));
+    all.push("answered");
+    all
+}
+
+impl Stage {
+    /// Waits until no more is polled, and answers.
+    async fn answer_behind(&self, second: Poll, answer: Result<(), CommitError>) {
+        let polls = until_answered(second);
+        let polls = polls.iter().filter(|one| **one == "poll").count();
+        self.until("poll", polls).await;
+        self.answer(answer);
+    }
+}
+
 const FIRST: [&str; 7] = ["init", "poll", "begin", "one", "offsets", "commit", "poll"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_polled_during_a_commit_is_sent_after_it() {
+async fn what_is_polled_during_a_commit_is_sent_after_it_in_one_transaction() {
     let play = Play::begin(&[Poll::Gives("one"), Poll::Gives("two"), Poll::Gives("three")]);
-    play.stage.until("poll", 2).await;
+    play.stage.until("poll", 4).await;
     play.stage.answer(Ok(()));
-    play.stage.until("poll", 3).await;
-    play.stage.answer(Ok(()));
-    play.stage.until("commit", 3).await;
+    play.stage.until("commit", 2).await;
     let then = [
-        "answered", "told", "begin", "two", "offsets", "commit", "poll",
+        "poll", "poll", "answered", "told", "begin", "two", "three", "offsets", "commit",
     ];
-    let last = ["answered", "told", "begin", "three", "offsets", "commit"];
     let journal = play.stage.journal();
-    assert_eq!(journal[..20], [&FIRST[..], &then, &last].concat());
+    assert_eq!(journal[..16], [&FIRST[..], &then].concat());
     // The poll that waits for ever is given up for the commit.
     play.stage.answer(Ok(()));
-    play.stage.until("told", 3).await;
+    play.stage.until("told", 2).await;
+    assert!(play.handle.stopped(PATIENCE).await);
+}
+
+/// What fails must not take along what came before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_polled_before_a_failure_has_a_transaction_of_its_own() {
+    for bad in [Poll::GivesBad, Poll::Fails] {
+        let mut play = Play::begin(&[Poll::Gives("one"), Poll::Gives("two"), bad]);
+        play.stage.until("poll", 3).await;
+        play.stage.answer(Ok(()));
+        play.stage.until("commit", 2).await;
+        play.stage.answer(Ok(()));
+        play.failed().await;
+        let then = [
+            "poll", "answered", "told", "begin", "two", "offsets", "commit", "answered", "told",
+        ];
+        let journal = play.stage.journal();
+        assert_eq!(journal, [&FIRST[..], &then].concat(), "{bad:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_polled_during_a_commit_than_memory_is_meant_for() {
+    let large: &str = "x".repeat(3 * 1024 * 1024).leak();
+    let play = Play::begin(
+        &[Poll::Gives("one"), Poll::Gives(large), Poll::Gives(large)]
+            .into_iter()
+            .chain([Poll::Gives(large); 5])
+            .collect::<Vec<_>>(),
+    );
+    play.stage.until("poll", 4).await;
+    // Three of them are more than eight megabytes.
+    play.stage.answer(Ok(()));
+    play.stage.until("commit", 2).await;
+    let sent = play
+        .stage
+        .journal()
+        .iter()
+        .filter(|one| one.len() > 1000)
+        .count();
+    assert_eq!(sent, 3);
+    play.stage.answer(Ok(()));
+    play.stage.until("commit", 3).await;
+    play.stage.answer(Ok(()));
     assert!(play.handle.stopped(PATIENCE).await);
 }
 
@@ -377,27 +436,30 @@ async fn a_record_that_cannot_be_converted_during_a_commit_fails_the_task_after_
 async fn a_commit_that_is_fenced_goes_before_what_came_of_the_poll() {
     for ahead in [Poll::Gives("two"), Poll::Fails, Poll::Hangs] {
         let mut play = Play::begin(&[Poll::Gives("one"), ahead]);
-        play.stage.until("poll", 2).await;
-        play.stage.answer(Err(CommitError::Fenced(error())));
+        let fenced = Err(CommitError::Fenced(error()));
+        play.stage.answer_behind(ahead, fenced).await;
         let trace = play.failed().await;
         assert!(trace.contains("a newer instance"), "{ahead:?}: {trace}");
-        let then = ["answered", "abort"];
-        assert_eq!(play.stage.journal(), [&FIRST[..], &then].concat());
+        let all = [&until_answered(ahead)[..], &["abort"]].concat();
+        assert_eq!(play.stage.journal(), all);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_an_unknown_outcome_all_begins_anew_whatever_came_of_the_poll() {
     for ahead in [Poll::Gives("two"), Poll::Fails] {
-        let play = Play::begin(&[Poll::Gives("one"), ahead, Poll::Gives("again")]);
-        play.stage.until("poll", 2).await;
-        play.stage.answer(Err(CommitError::Unknown(error())));
+        let behind = matches!(ahead, Poll::Gives(_)).then_some(Poll::Hangs);
+        let mut polls = vec![Poll::Gives("one"), ahead];
+        polls.extend(behind);
+        polls.push(Poll::Gives("again"));
+        let play = Play::begin(&polls);
+        let unknown = Err(CommitError::Unknown(error()));
+        play.stage.answer_behind(ahead, unknown).await;
         play.stage.until("commit", 2).await;
-        let then = [
-            "answered", "init", "poll", "begin", "again", "offsets", "commit",
-        ];
+        let then = ["init", "poll", "begin", "again", "offsets", "commit"];
+        let all = [&until_answered(ahead)[..], &then].concat();
         let journal = play.stage.journal();
-        assert_eq!(journal[..14], [&FIRST[..], &then].concat(), "{ahead:?}");
+        assert_eq!(journal[..all.len()], all, "{ahead:?}");
         play.stage.answer(Ok(()));
         play.stage.until("told", 1).await;
         assert!(play.handle.stopped(PATIENCE).await);
@@ -408,27 +470,33 @@ async fn after_an_unknown_outcome_all_begins_anew_whatever_came_of_the_poll() {
 async fn what_was_polled_ahead_is_left_by_a_stop() {
     for ahead in [Poll::Gives("two"), Poll::Fails, Poll::Hangs] {
         let play = Play::begin(&[Poll::Gives("one"), ahead]);
-        play.stage.until("poll", 2).await;
+        let all = [&until_answered(ahead)[..], &["told"]].concat();
+        let polls = all.iter().filter(|one| **one == "poll").count();
+        play.stage.until("poll", polls).await;
         play.handle.begin_stop();
         play.stage.answer(Ok(()));
         assert!(play.handle.stopped(PATIENCE).await);
         let journal = play.stage.journal();
-        assert_eq!(journal[..9], [&FIRST[..], &["answered", "told"]].concat());
-        assert!(journal[9..].iter().all(|one| one == "told"), "{journal:?}");
+        let (begin, end) = journal.split_at(all.len());
+        assert_eq!(begin, all);
+        assert!(end.iter().all(|one| one == "told"), "{journal:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_polled_ahead_is_sent_after_a_pause() {
-    let mut play = Play::begin(&[Poll::Gives("one"), Poll::Gives("two")]);
-    play.stage.until("poll", 2).await;
+    let two = Poll::Gives("two");
+    let mut play = Play::begin(&[Poll::Gives("one"), two]);
+    play.stage.until("poll", 3).await;
     play.handle.set_target(TaskTarget::Paused);
     play.stage.answer(Ok(()));
     play.reported(|event| matches!(event, TaskEvent::Paused))
         .await;
+    let all = [&until_answered(two)[..], &["told"]].concat();
     let journal = play.stage.journal();
-    assert_eq!(journal[..9], [&FIRST[..], &["answered", "told"]].concat());
-    assert!(journal[9..].iter().all(|one| one == "told"), "{journal:?}");
+    let (begin, end) = journal.split_at(all.len());
+    assert_eq!(begin, all);
+    assert!(end.iter().all(|one| one == "told"), "{journal:?}");
     play.handle.set_target(TaskTarget::Started);
     play.stage.until("two", 1).await;
     play.stage.until("commit", 2).await;

@@ -179,10 +179,18 @@ impl<'t> FastReader<'t> {
 
     fn any_object(&mut self, depth: usize) -> Fast<Value> {
         let mut map = MapValue::with_capacity(8);
+        // One bit for each name that came: without it there, no name needs to be compared.
+        let mut came = 0_u64;
         self.object(|reader| {
             let name = reader.name()?;
             let value = reader.any(depth)?;
-            map.insert(name, value);
+            let bit = 1 << (trace(&name) & 63);
+            if came & bit == 0 {
+                came |= bit;
+                map.push_new(Value::String(name), value);
+            } else {
+                map.insert(name, value);
+            }
             Ok(())
         })?;
         Ok(map.into())
@@ -237,43 +245,60 @@ impl<'t> FastReader<'t> {
 
     /// A value under a schema.
     fn value(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
+        self.value_for(schema, depth, |value| value)
+    }
+
+    /// As [`Self::value`], for who puts it where it belongs: a value is made there, and not moved.
+    #[inline]
+    fn value_for<R>(
+        &mut self,
+        schema: &Schema,
+        depth: usize,
+        put: impl FnOnce(Value) -> R,
+    ) -> Fast<R> {
         self.skip_space();
         let first = self.peek().ok_or(GiveUp)?;
         if first == b'n' {
             self.word(b"null")?;
-            return self.null(schema);
+            return self.null(schema).map(put);
         }
         if let Some(logical) = schema.logical() {
-            return self.logical(logical, schema, first);
+            return self.logical(logical, schema, first, put);
         }
-        match (schema.kind(), first) {
-            (SchemaType::String, b'"') => Ok(Value::String(self.string()?)),
-            (SchemaType::Int64, _) => Ok(Value::Int64(self.integer()?)),
-            (SchemaType::Int32, _) => self.narrow(),
-            (SchemaType::Struct, b'{') => self.structure(schema, depth + 1),
-            (SchemaType::Float64, _) => Ok(Value::Float64(self.double()?)),
-            (SchemaType::Float32, _) => self.float(),
-            (SchemaType::Boolean, b't') => self.word(b"true").map(|()| Value::Boolean(true)),
-            (SchemaType::Boolean, b'f') => self.word(b"false").map(|()| Value::Boolean(false)),
-            (SchemaType::Int8, _) => Ok(Value::Int8(
+        Ok(match (schema.kind(), first) {
+            (SchemaType::String, b'"') => put(Value::String(self.string()?)),
+            (SchemaType::Int64, _) => put(Value::Int64(self.integer()?)),
+            (SchemaType::Int32, _) => put(Value::Int32(self.narrow()?)),
+            (SchemaType::Struct, b'{') => put(self.structure(schema, depth + 1)?),
+            (SchemaType::Float64, _) => put(Value::Float64(self.double()?)),
+            (SchemaType::Float32, _) => put(self.float()?),
+            (SchemaType::Boolean, b't') => {
+                self.word(b"true")?;
+                put(Value::Boolean(true))
+            }
+            (SchemaType::Boolean, b'f') => {
+                self.word(b"false")?;
+                put(Value::Boolean(false))
+            }
+            (SchemaType::Int8, _) => put(Value::Int8(
                 i8::try_from(self.integer()?).map_err(|_| GiveUp)?,
             )),
-            (SchemaType::Int16, _) => Ok(Value::Int16(
+            (SchemaType::Int16, _) => put(Value::Int16(
                 i16::try_from(self.integer()?).map_err(|_| GiveUp)?,
             )),
             (SchemaType::Bytes, b'"') => {
                 let text = self.string()?;
                 let bytes = scan::base64(&text).map_err(|_| GiveUp)?;
-                Ok(Value::Bytes(bytes.into()))
+                put(Value::Bytes(bytes.into()))
             }
             (SchemaType::Array, b'[') if depth < NESTING_MAX => {
                 let element = schema.value_schema().ok_or(GiveUp)?;
                 self.at += 1;
-                self.array(|reader| reader.value(element, depth + 1))
+                put(self.array(|reader| reader.value(element, depth + 1))?)
             }
-            (SchemaType::Map, b'{') if depth < NESTING_MAX => self.map(schema, depth + 1),
-            _ => Err(GiveUp),
-        }
+            (SchemaType::Map, b'{') if depth < NESTING_MAX => put(self.map(schema, depth + 1)?),
+            _ => return Err(GiveUp),
+        })
     }
 
     /// What a null stands for, unless it is an error.
@@ -285,10 +310,8 @@ impl<'t> FastReader<'t> {
         }
     }
 
-    fn narrow(&mut self) -> Fast<Value> {
-        i32::try_from(self.integer()?)
-            .map(Value::Int32)
-            .map_err(|_| GiveUp)
+    fn narrow(&mut self) -> Fast<i32> {
+        i32::try_from(self.integer()?).map_err(|_| GiveUp)
     }
 
     fn structure(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
@@ -306,13 +329,22 @@ impl<'t> FastReader<'t> {
                 return Ok(());
             };
             expected = index + 1;
-            let value = reader.value(field.schema(), depth)?;
             if index >= slots.len() {
                 // Nearly always the next one.
-                slots.resize(index, Value::Null);
-                filled += usize::from(!value.is_null());
-                slots.push(value);
-            } else if let Some(slot) = slots.get_mut(index) {
+                if index > slots.len() {
+                    slots.resize(index, Value::Null);
+                }
+                slots.push(Value::Null);
+                let slot = slots.last_mut().ok_or(GiveUp)?;
+                // What was there is null: there is nothing to drop, nor to look for that.
+                reader.value_for(field.schema(), depth, |value| {
+                    std::mem::forget(std::mem::replace(slot, value));
+                })?;
+                filled += usize::from(!slot.is_null());
+                return Ok(());
+            }
+            let value = reader.value(field.schema(), depth)?;
+            if let Some(slot) = slots.get_mut(index) {
                 filled += usize::from(slot.is_null() && !value.is_null());
                 *slot = value;
             }
@@ -366,36 +398,54 @@ impl<'t> FastReader<'t> {
         Ok(map.into())
     }
 
-    fn logical(&mut self, logical: LogicalType, schema: &Schema, first: u8) -> Fast<Value> {
-        match logical {
+    #[inline]
+    fn logical<R>(
+        &mut self,
+        logical: LogicalType,
+        schema: &Schema,
+        first: u8,
+        put: impl FnOnce(Value) -> R,
+    ) -> Fast<R> {
+        Ok(match logical {
             LogicalType::Decimal if first == b'"' => {
-                let text = self.string()?;
-                let (mut place, long);
-                place = [0; 12];
-                let bytes = match scan::base64_short(&text, &mut place) {
-                    Some(bytes) => bytes,
-                    None => {
-                        long = scan::base64(&text).map_err(|_| GiveUp)?;
-                        &long
-                    }
-                };
-                let decimal = logical::decimal_to_logical(schema, bytes).map_err(|_| GiveUp)?;
-                Ok(Value::Decimal(decimal))
+                put(Value::Decimal(self.decimal_of_bytes(schema)?))
             }
-            LogicalType::Decimal => match self.number()? {
-                Number::Integer(n) => Ok(Value::Decimal(Decimal::small(n, 0))),
-                Number::Real(text) => {
-                    let decimal = Decimal::parse(text).map_err(|_| GiveUp)?;
-                    Ok(Value::Decimal(decimal))
-                }
-            },
-            LogicalType::Timestamp => Ok(Value::Instant(self.integer()?)),
-            LogicalType::Date | LogicalType::Time => {
-                let number = i32::try_from(self.integer()?).map_err(|_| GiveUp)?;
-                let value = Value::Int32(number);
-                logical::to_logical(schema, &value).map_err(|_| GiveUp)
+            LogicalType::Decimal => put(Value::Decimal(match self.number()? {
+                Number::Integer(n) => Decimal::small(n, 0),
+                Number::Real(text) => Decimal::parse(text).map_err(|_| GiveUp)?,
+            })),
+            LogicalType::Timestamp => put(Value::Instant(self.integer()?)),
+            LogicalType::Date => {
+                let days = logical::date_to_logical(schema, self.narrow()?);
+                put(Value::Instant(days.map_err(|_| GiveUp)?))
             }
-        }
+            LogicalType::Time => {
+                let millis = logical::time_to_logical(schema, self.narrow()?);
+                put(Value::Instant(millis.map_err(|_| GiveUp)?))
+            }
+        })
+    }
+
+    fn decimal_of_bytes(&mut self, schema: &Schema) -> Fast<Decimal> {
+        let mut place = [0; 12];
+        let body = self.rest().get(1..).unwrap_or_default();
+        let length = scan::read_plain(body);
+        let short = match (body.get(..length), body.get(length)) {
+            (Some(text), Some(b'"')) => scan::base64_short(text, &mut place),
+            _ => None,
+        };
+        let long;
+        let bytes = match short {
+            Some(bytes) => {
+                self.at += length + 2;
+                bytes
+            }
+            None => {
+                long = scan::base64(&self.string()?).map_err(|_| GiveUp)?;
+                &long
+            }
+        };
+        logical::decimal_to_logical(schema, bytes).map_err(|_| GiveUp)
     }
 
     fn integer(&mut self) -> Fast<i64> {
@@ -571,6 +621,13 @@ impl<'t> FastReader<'t> {
         self.at += 4;
         Ok(unit)
     }
+}
+
+/// A number that names of one object seldom share.
+fn trace(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let at = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(*byte));
+    name.len() + 5 * at(0) + 11 * at(name.len().wrapping_sub(1)) + 23 * at(name.len() / 2)
 }
 
 /// A real number by way of a decimal, as Jackson is set up: there is no negative zero.

@@ -136,17 +136,18 @@ async fn convert(
             records: Vec::with_capacity(batch.records.len()),
             failure: None,
         };
-        for record in &batch.records {
+        decoder.begin_batch(&batch.topic);
+        for record in batch.records {
             if let Some(originals) = originals {
-                originals.keep(&batch.topic, batch.partition, record);
+                originals.keep(&batch.topic, batch.partition, &record);
             }
             let records = &mut converted.records;
             let (topic, partition) = (&batch.topic, batch.partition);
-            let begun = decoder.begin(topic, partition, record, records);
+            let begun = decoder.begin(partition, &record, records);
             if begun.is_done() {
                 continue;
             }
-            let finished = decoder.finish(begun, topic, partition, record, records);
+            let finished = decoder.finish(begun, topic, partition, &record, records);
             if let Err(error) = finished.await {
                 converted.failure = Some(error);
                 break;

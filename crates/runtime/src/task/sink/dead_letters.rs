@@ -32,6 +32,8 @@ const HEADERS: &str = "errors.deadletterqueue.context.headers.enable";
 
 /// How long a dead letter may take before it is looked whether its topic is there at all.
 const LOOK_AFTER: Duration = Duration::from_secs(3);
+/// How long what is on its way when the task ends may take.
+const CLOSE: Duration = Duration::from_secs(5);
 
 const EXECUTION: &str = "java.util.concurrent.ExecutionException";
 
@@ -235,6 +237,12 @@ impl DeadLetters {
             Some(error) => Err(self.lost(error)),
             None => Ok(()),
         }
+    }
+
+    /// Sends what is on its way: of a task that fails, too, for its reports are what an operator looks at. What cannot be
+    /// written in time is logged, and is consumed again: its offset was not committed.
+    pub(super) async fn close(&self) {
+        self.producer.close(CLOSE).await;
     }
 
     /// Waits as long as the cluster needs, but not for a topic that nobody will make again.

@@ -19,7 +19,7 @@ pub(super) struct Decoder {
     pub(super) pipeline: Pipeline,
     pub(super) policy: Arc<ErrorPolicy>,
     pub(super) dead_letters: Option<Arc<DeadLetters>>,
-    /// The last topic as the records' shared text.
+    /// The topic of the batch as the records' shared text.
     topic: Text,
 }
 
@@ -37,18 +37,20 @@ impl Decoder {
         }
     }
 
+    /// The records that follow are of a batch from this topic. Its name is shared by the records of one batch only: those of
+    /// the last are in the hands of the task, and to count holders on two threads is slow.
+    pub(super) fn begin_batch(&mut self, topic: &str) {
+        self.topic = topic.into();
+    }
+
     /// Adds the record to the batch and converts it there, as far as nothing is waited for: most records are done then
     /// ([`Begun::is_done`]). All others must be [finished](Self::finish).
     pub(super) fn begin(
         &mut self,
-        topic: &str,
         partition: i32,
         consumed: &InRecord,
         batch: &mut Vec<SinkRecord>,
     ) -> Begun {
-        if *self.topic != *topic {
-            self.topic = topic.into();
-        }
         let timestamp = match consumed.timestamp {
             -1 => None,
             negative if negative < 0 => {
@@ -132,6 +134,9 @@ impl Begun {
 }
 
 fn raw_headers(consumed: &InRecord) -> Vec<RawHeader> {
+    if consumed.headers.is_empty() {
+        return Vec::new();
+    }
     let headers = consumed.headers.iter().map(|header| RawHeader {
         key: header.key.as_ref().into(),
         value: header.value.clone(),

@@ -1,10 +1,11 @@
-//! The next batch, polled and converted while a transaction is being committed (`transaction.boundary=poll`).
+//! The next batches, polled and converted while a transaction is being committed (`transaction.boundary=poll`).
 //!
-//! It is never sent before the commit was answered: its transaction has not begun. What comes of it, records or an error,
-//! comes after the transaction before it, and is forgotten when that one failed or the task stops: its offsets are nowhere,
-//! so it is polled again. Java polls when the commit was answered, never before.
+//! They are never sent before the commit was answered: their transaction has not begun. What comes of them, records or an
+//! error, comes after the transaction before it, and is forgotten when that one failed or the task stops: their offsets are
+//! nowhere, so they are polled again. Java polls when the commit was answered, never before, and makes a transaction of each
+//! batch; here those that came while one was committed share the next, and a batch is never divided.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
 use milena_api::{ConnectError, SourceTask};
 use milena_data::SourceRecord;
@@ -20,6 +21,12 @@ const GRACE: Duration = Duration::from_millis(500);
 /// So many transactions long nothing is polled ahead of a source that had nothing for so long.
 const RESTS: u32 = 32;
 
+/// How long a poll behind the first may go on after the commit was answered: there is something to send.
+const GRACE_BEHIND: Duration = Duration::from_millis(5);
+/// With so many bytes, or records, ahead nothing more is polled.
+const BYTES_AHEAD: usize = 8 * 1024 * 1024;
+const RECORDS_AHEAD: usize = 50_000;
+
 /// A batch that was polled ahead, as far as it could be converted, or why there is none.
 pub(super) type Ahead = Result<(Vec<SourceRecord>, Prepared), ConnectError>;
 
@@ -27,6 +34,8 @@ pub(super) type Ahead = Result<(Vec<SourceRecord>, Prepared), ConnectError>;
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     rests: u32,
+    /// The same for a second batch and those behind it.
+    rests_behind: u32,
 }
 
 impl Pace {
@@ -37,8 +46,17 @@ impl Pace {
         rested
     }
 
-    fn given_up(&mut self) {
-        self.rests = RESTS;
+    fn pays_behind(&mut self) -> bool {
+        let rested = self.rests_behind == 0;
+        self.rests_behind = self.rests_behind.saturating_sub(1);
+        rested
+    }
+
+    fn given_up(&mut self, is_first: bool) {
+        match is_first {
+            true => self.rests = RESTS,
+            false => self.rests_behind = RESTS,
+        }
     }
 }
 
@@ -80,26 +98,47 @@ pub(super) struct PollAhead<'a> {
 }
 
 impl PollAhead<'_> {
-    /// Waits for a commit, and polls and converts meanwhile. `None` ahead: the source has nothing now, or it was given up
-    /// because the commit failed, or because the task is to stop or to pause.
+    /// Waits for a commit, and polls and converts meanwhile. Nothing ahead: the source has nothing now, or it was given up
+    /// because the commit failed, or because the task is to stop or to pause. An error is always the last.
     pub(super) async fn during(
         mut self,
         commit: impl Future<Output = Result<(), CommitError>> + Send,
         task: &mut dyn SourceTask,
-    ) -> (Result<(), CommitError>, Option<Ahead>) {
+    ) -> (Result<(), CommitError>, VecDeque<Ahead>) {
         let mut commit = Committing {
             commit: Box::pin(commit),
             answer: None,
         };
-        let polled = self.poll(&mut commit, task).await;
-        let ahead = match polled {
-            None => None,
-            Some(Err(error)) => Some(Err(error)),
-            Some(Ok(records)) => {
-                let prepared = self.convert(&mut commit, &records).await;
-                prepared.map(|prepared| Ok((records, prepared)))
+        let mut ahead = VecDeque::new();
+        let (mut bytes, mut records) = (0, 0);
+        loop {
+            let Some(polled) = self.poll(&mut commit, task, ahead.is_empty()).await else {
+                break;
+            };
+            let batch = match polled {
+                Ok(batch) => batch,
+                Err(error) => {
+                    ahead.push_back(Err(error));
+                    break;
+                }
+            };
+            let Some(prepared) = self.convert(&mut commit, &batch).await else {
+                break;
+            };
+            bytes += prepared.bytes();
+            records += batch.len();
+            let is_whole = prepared.is_whole();
+            let is_first = ahead.is_empty();
+            ahead.push_back(Ok((batch, prepared)));
+            if commit.is_answered()
+                || !is_whole
+                || bytes >= BYTES_AHEAD
+                || records >= RECORDS_AHEAD
+                || (is_first && !self.pace.pays_behind())
+            {
+                break;
             }
-        };
+        }
         (commit.outcome().await, ahead)
     }
 
@@ -107,8 +146,10 @@ impl PollAhead<'_> {
         &mut self,
         commit: &mut Committing<'_>,
         task: &mut dyn SourceTask,
+        is_first: bool,
     ) -> Option<Result<Vec<SourceRecord>, ConnectError>> {
         let begun = Instant::now();
+        let grace = if is_first { GRACE } else { GRACE_BEHIND };
         let mut poll = task.poll();
         let mut until = None;
         let polled = loop {
@@ -118,7 +159,7 @@ impl PollAhead<'_> {
                     if commit.has_failed() {
                         return None;
                     }
-                    until = Some(Instant::now() + GRACE);
+                    until = Some(Instant::now() + grace);
                 }
                 () = self.running.stopping.cancelled() => return None,
                 _ = self.running.target.changed() => {
@@ -127,7 +168,7 @@ impl PollAhead<'_> {
                 }
                 polled = &mut poll => break polled,
                 () = super::at(until) => {
-                    self.pace.given_up();
+                    self.pace.given_up(is_first);
                     return None;
                 }
             }
@@ -168,9 +209,15 @@ mod tests {
     fn a_poll_that_was_given_up_is_not_tried_again_soon() {
         let mut pace = Pace::default();
         assert!(pace.pays());
-        pace.given_up();
+        pace.given_up(true);
+        assert!(pace.pays_behind());
         let asked = (0..RESTS).filter(|_| pace.pays()).count();
         assert_eq!(asked, 0);
         assert!(pace.pays());
+        pace.given_up(false);
+        assert!(pace.pays());
+        let asked = (0..RESTS).filter(|_| pace.pays_behind()).count();
+        assert_eq!(asked, 0);
+        assert!(pace.pays_behind());
     }
 }

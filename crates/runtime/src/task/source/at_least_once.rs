@@ -9,7 +9,7 @@ use milena_core::{
     failure::{Stage, Tolerance},
     offsets::{OffsetLedger, PartitionIndex, Submission, encode_offset_key, encode_offset_value},
 };
-use milena_data::{SourceMap, SourceRecord};
+use milena_data::{SourceMap, SourceOffset, SourceRecord};
 use milena_kafka::ports::{Acked, KafkaError, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -42,7 +42,7 @@ struct Engine<'a> {
     preparation: Preparation,
     producer: Arc<dyn Producer>,
     inbox: Arc<AckInbox>,
-    ledger: OffsetLedger<Bytes, Arc<SourceMap>>,
+    ledger: OffsetLedger<Bytes, SourceOffset>,
     in_flight: InFlight,
     topics: TopicUse,
     /// The last source partition seen, so that its key is encoded once per batch, not per record.
@@ -242,17 +242,16 @@ impl Engine<'_> {
         let Prepared {
             mut out,
             first,
-            offsets,
             rows,
             mut retry_from,
             mut fatal,
         } = prepared;
-        let mut offsets = offsets.into_iter();
         let mut records = batch.iter();
         let mut count = 0;
         for row in &rows {
-            let own = offsets.by_ref().take(row.count).flatten();
-            let submission = match self.submit(row, own) {
+            let offsets = records.clone().take(row.count);
+            let offsets = offsets.filter_map(|record| record.source_offset.clone());
+            let submission = match self.submit(row, offsets) {
                 Ok(submission) => submission,
                 Err(error) => {
                     out.truncate(count);
@@ -260,14 +259,12 @@ impl Engine<'_> {
                     break;
                 }
             };
-            let own = records.by_ref().take(row.count);
+            let (own, rest) = records.as_slice().split_at(row.count.min(records.len()));
+            records = rest.iter();
             if let Some(topic) = &row.topic {
                 let kept = match self.wants_records {
-                    true => own.cloned().map(Some).collect(),
-                    false => {
-                        own.for_each(drop);
-                        Vec::new()
-                    }
+                    true => own.iter().cloned().map(Some).collect(),
+                    false => Vec::new(),
                 };
                 let ticket = first + count as u64;
                 self.in_flight
@@ -281,12 +278,11 @@ impl Engine<'_> {
                 self.ledger.acknowledge_row(submission, row.count as u64);
             }
             if self.wants_records {
+                let own = own.iter().cloned();
                 self.committed.extend(own.map(|record| CommittedRecord {
-                    record: record.clone(),
+                    record,
                     written: None,
                 }));
-            } else {
-                own.for_each(drop);
             }
         }
         let rows = rows.iter().map(|row| (row.count, row.topic.is_some()));
@@ -372,10 +368,9 @@ impl Engine<'_> {
     fn submit(
         &mut self,
         row: &Row,
-        offsets: impl Iterator<Item = Arc<SourceMap>>,
+        offsets: impl Iterator<Item = SourceOffset>,
     ) -> Result<Option<Submission>, ConnectError> {
         let Some(partition) = &row.partition else {
-            offsets.for_each(drop);
             return Ok(None);
         };
         let index = match &self.partition {
@@ -502,7 +497,7 @@ impl Engine<'_> {
 
     fn collect(&mut self) {
         for (key, offset) in self.ledger.take_committable() {
-            match encode_offset_value(&offset) {
+            match encode_offset_value(&offset.map()) {
                 Ok(value) => {
                     self.pending.insert(key.clone(), value.into());
                 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use milena_api::{CommittedRecord, ConnectError, TopicPartition};
+use milena_api::{CommittedRecord, ConnectError, RawHeader, TopicPartition};
 use milena_data::{Record, SourceMap, SourceRecord, Text};
 use milena_kafka::ports::{Acked, Header, OutRecord};
 
@@ -21,8 +21,6 @@ pub(super) struct Prepared {
     pub(super) out: Vec<OutRecord>,
     /// The ticket of the first that is sent; the others have those that follow.
     pub(super) first: u64,
-    /// The source offset of each record.
-    pub(super) offsets: Vec<Option<Arc<SourceMap>>>,
     /// What records in a row have in common: in most batches all.
     pub(super) rows: Vec<Row>,
     /// The index of the first record that could not be converted now.
@@ -41,8 +39,21 @@ pub(super) struct Row {
 }
 
 impl Prepared {
+    /// All of it is converted.
+    pub(super) fn is_whole(&self) -> bool {
+        self.retry_from.is_none() && self.fatal.is_none()
+    }
+
+    /// How many bytes the keys and values have that are sent.
+    pub(super) fn bytes(&self) -> usize {
+        let both = |record: &OutRecord| {
+            let both = [&record.key, &record.value].into_iter().flatten();
+            both.map(|bytes| bytes.len()).sum::<usize>()
+        };
+        self.out.iter().map(both).sum()
+    }
+
     fn note(&mut self, record: &SourceRecord, topic: Option<&Arc<str>>) {
-        self.offsets.push(record.source_offset.clone());
         let partition = record.source_partition.as_ref();
         let partition = partition.filter(|_| record.source_offset.is_some());
         if let Some(row) = self.rows.last_mut()
@@ -133,7 +144,6 @@ impl Preparation {
         self.topic = self.topic.as_ref().into();
         let mut prepared = Prepared {
             out: Vec::with_capacity(batch.len()),
-            offsets: Vec::with_capacity(batch.len()),
             first: self.next_ticket,
             ..Prepared::default()
         };
@@ -208,22 +218,28 @@ impl Preparation {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let encoded = &mut self.made.encoded;
-        let headers = std::mem::take(&mut encoded.headers).into_iter();
+        let headers = match encoded.headers.is_empty() {
+            true => Vec::new(),
+            false => headers(std::mem::take(&mut encoded.headers)),
+        };
         OutRecord {
             topic: Arc::clone(&self.topic),
             partition,
             timestamp: timestamp.filter(|timestamp| *timestamp != -1),
             key: encoded.key.take(),
             value: encoded.value.take(),
-            headers: headers
-                .map(|header| Header {
-                    key: (&*header.key).into(),
-                    value: header.value,
-                })
-                .collect(),
+            headers,
             ticket,
         }
     }
+}
+
+fn headers(raw: Vec<RawHeader>) -> Vec<Header> {
+    let header = |header: RawHeader| Header {
+        key: (&*header.key).into(),
+        value: header.value,
+    };
+    raw.into_iter().map(header).collect()
 }
 
 /// Where a record was written, for `commit_records`.

@@ -12,7 +12,7 @@ use milena_core::{
     offsets::encode_offset_value,
     task::{BoundaryRequest, TransactionBoundary, parse_boundary},
 };
-use milena_data::{SourceMap, SourceRecord};
+use milena_data::{SourceMap, SourceOffset, SourceRecord};
 use milena_kafka::ports::{Acked, CommitError, OutRecord, Producer};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -50,7 +50,7 @@ struct Engine<'a> {
     open: bool,
     last_commit: Instant,
     /// The offsets of this transaction, by key.
-    pending: BTreeMap<Bytes, Arc<SourceMap>>,
+    pending: BTreeMap<Bytes, SourceOffset>,
     partition: Option<(Arc<SourceMap>, Bytes)>,
     /// Told to the task after the commit, in order.
     committed: Vec<CommittedRecord>,
@@ -64,9 +64,9 @@ struct Engine<'a> {
     idle: Idle,
     pace: Pace,
     /// What was polled while a transaction was committed.
-    ahead: Option<Ahead>,
+    ahead: VecDeque<Ahead>,
     /// The first of `parts`, converted already.
-    prepared: Option<Prepared>,
+    prepared: VecDeque<Prepared>,
 }
 
 pub(super) async fn run(
@@ -131,8 +131,8 @@ pub(super) async fn run(
         sent: 0,
         idle: Idle::default(),
         pace: Pace::default(),
-        ahead: None,
-        prepared: None,
+        ahead: VecDeque::new(),
+        prepared: VecDeque::new(),
     };
     let mut outcome = super::start(engine.running, task, marks.map(|marks| marks as _)).await;
     if outcome.is_ok() {
@@ -197,21 +197,7 @@ impl Engine<'_> {
                 return Ok(());
             }
             if self.parts.is_empty() {
-                let batch = match self.ahead.take() {
-                    Some(ahead) => {
-                        let (batch, prepared) = ahead?;
-                        self.prepared = Some(prepared);
-                        batch
-                    }
-                    None => self.next(task).await?,
-                };
-                self.parts = match &self.marks {
-                    Some(marks) => marks.cut(batch)?.into(),
-                    None => VecDeque::from([Part {
-                        records: batch,
-                        then: None,
-                    }]),
-                };
+                self.parts = self.next_parts(task).await?;
             }
             // It may have been polled before the worker stood still: it waits until it is ours for certain.
             while self.running.spec.world.lease.holds()
@@ -260,6 +246,40 @@ impl Engine<'_> {
         self.commit(task).await
     }
 
+    /// What is sent next: the batches that were polled while the last transaction was committed, or a new one. One that could
+    /// not be converted whole is alone: what comes of it must not end the transaction of others.
+    async fn next_parts(
+        &mut self,
+        task: &mut dyn SourceTask,
+    ) -> Result<VecDeque<Part>, ConnectError> {
+        let mut parts = VecDeque::new();
+        while let Some(ahead) = self.ahead.pop_front() {
+            match ahead {
+                Ok((records, prepared)) if parts.is_empty() || prepared.is_whole() => {
+                    self.prepared.push_back(prepared);
+                    let then = None;
+                    parts.push_back(Part { records, then });
+                }
+                Err(error) if parts.is_empty() => return Err(error),
+                other => {
+                    self.ahead.push_front(other);
+                    break;
+                }
+            }
+        }
+        if !parts.is_empty() {
+            return Ok(parts);
+        }
+        let records = self.next(task).await?;
+        Ok(match &self.marks {
+            Some(marks) => marks.cut(records)?.into(),
+            None => VecDeque::from([Part {
+                records,
+                then: None,
+            }]),
+        })
+    }
+
     /// A poll, and a rest after it if the source never waits.
     async fn next(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
         let begun = Instant::now();
@@ -297,14 +317,13 @@ impl Engine<'_> {
     /// Sends records in the open transaction; answers what could not be sent now.
     async fn send(&mut self, batch: Vec<SourceRecord>) -> Result<Vec<SourceRecord>, ConnectError> {
         self.running.metrics.batch(batch.len());
-        let prepared = match self.prepared.take() {
+        let prepared = match self.prepared.pop_front() {
             Some(prepared) => prepared,
             None => self.preparation.convert(&batch).await,
         };
         let Prepared {
             out,
             first,
-            offsets,
             rows,
             mut retry_from,
             fatal,
@@ -349,10 +368,12 @@ impl Engine<'_> {
             }
         }
         let done = retry_from.unwrap_or(batch.len());
-        self.note_offsets(&rows, offsets.into_iter().take(done))?;
+        self.note_offsets(&rows, batch.get(..done).unwrap_or_default())?;
         let Some(index) = retry_from else {
             return Ok(Vec::new());
         };
+        // The rest is converted again, and has tickets behind those of the parts that follow: so do they.
+        self.prepared.clear();
         tokio::select! {
             () = tokio::time::sleep(SEND_AGAIN) => {}
             () = self.running.stopping.cancelled() => {}
@@ -403,12 +424,15 @@ impl Engine<'_> {
     fn note_offsets(
         &mut self,
         rows: &[Row],
-        mut offsets: impl Iterator<Item = Option<Arc<SourceMap>>>,
+        mut records: &[SourceRecord],
     ) -> Result<(), ConnectError> {
         for row in rows {
-            let last = offsets.by_ref().take(row.count).flatten().last();
+            let (own, rest) = records.split_at(row.count.min(records.len()));
+            records = rest;
+            let mut offsets = own.iter().rev();
+            let last = offsets.find_map(|record| record.source_offset.as_ref());
             if let (Some(partition), Some(offset)) = (&row.partition, last) {
-                self.note_offset(partition, offset)?;
+                self.note_offset(partition, offset.clone())?;
             }
         }
         Ok(())
@@ -417,7 +441,7 @@ impl Engine<'_> {
     fn note_offset(
         &mut self,
         partition: &Arc<SourceMap>,
-        offset: Arc<SourceMap>,
+        offset: SourceOffset,
     ) -> Result<(), ConnectError> {
         let key = match &self.partition {
             Some((known, key)) if Arc::ptr_eq(known, partition) => key.clone(),
@@ -505,11 +529,11 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Commits; meanwhile the next batch is polled, if there will be one.
+    /// Commits; meanwhile the next batches are polled, if there will be any.
     async fn commit_transaction(&mut self, task: &mut dyn SourceTask) -> Result<(), CommitError> {
         let goes_on = self.boundary == TransactionBoundary::Poll
             && self.parts.is_empty()
-            && self.ahead.is_none()
+            && self.ahead.is_empty()
             && !self.running.stopping.is_cancelled()
             && *self.running.target.borrow() == TaskTarget::Started
             && self.running.spec.world.lease.holds();
@@ -527,8 +551,8 @@ impl Engine<'_> {
     }
 
     fn offset_records(&self) -> Result<Vec<OutRecord>, ConnectError> {
-        let one = |(key, offset): (&Bytes, &Arc<SourceMap>)| {
-            let value = encode_offset_value(offset)
+        let one = |(key, offset): (&Bytes, &SourceOffset)| {
+            let value = encode_offset_value(&offset.map())
                 .map_err(|error| ConnectError::data(error.to_string()))?;
             Ok(OutRecord {
                 topic: Arc::clone(&self.offsets_topic),

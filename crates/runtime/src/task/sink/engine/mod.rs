@@ -543,6 +543,11 @@ impl Engine {
             }
         }
         self.task.stop().await;
+        if let Some(dead_letters) = &self.dead_letters
+            && !self.running.cancelled.is_cancelled()
+        {
+            dead_letters.close().await;
+        }
         self.group.leave("the task is being stopped", LEAVE).await;
         self.fetcher.close().await;
     }
