@@ -12,7 +12,7 @@ use super::{
     privilege::Privilege,
     rebalance::{Rebalance, Stopping},
     reconfigure::Reconfigurations,
-    requests::PatchUnderValidation,
+    requests::{PatchUnderValidation, SettleWaiter},
     session::SessionKeys,
     statuses::{Announced, StatusCheck},
 };
@@ -65,7 +65,7 @@ pub struct DistributedHerder {
     pub(super) restarts: BTreeMap<ConnectorName, RestartRequest>,
     pub(super) restart_waiters: BTreeMap<ConnectorName, Vec<RequestId>>,
     /// Who waits for a connector to come to rest.
-    pub(super) settle_waiters: Vec<(RequestId, ConnectorName)>,
+    pub(super) settle_waiters: Vec<SettleWaiter>,
     pub(super) patches: BTreeMap<Token, PatchUnderValidation>,
     pub(super) healing: Healing,
     /// The config topic began anew while this worker ran.
@@ -254,6 +254,7 @@ impl DistributedHerder {
             || self.reconfigure_outcome(now, token, outcome, out)
             || self.privilege_outcome(now, token, outcome)
             || self.session_outcome(token, outcome, self.wall)
+            || self.settle_outcome(token, out)
             || self.fencing_outcome(token, outcome, out)
             || self.asked_fencing_outcome(token, outcome, out)
             || self.patch_outcome(token, outcome, out);
@@ -304,7 +305,7 @@ impl DistributedHerder {
             .flatten();
         let settling = std::mem::take(&mut self.settle_waiters)
             .into_iter()
-            .map(|(id, _)| id);
+            .map(|waiter| waiter.id);
         for id in requests.into_iter().chain(waiting).chain(settling) {
             let refusal: Answer = Err(RequestError::shutting_down());
             answer(id, refusal, out);

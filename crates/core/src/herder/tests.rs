@@ -18,6 +18,7 @@ use crate::{
 mod fragments;
 mod healing;
 mod offsets;
+mod settled;
 
 struct World {
     herder: DistributedHerder,
@@ -28,6 +29,11 @@ struct World {
     delivered: usize,
     status_log: Vec<TopicRecord>,
     status_delivered: usize,
+    status_read: usize,
+    /// How many statuses the herder had not read back when it gave an answer.
+    unread_at_answer: BTreeMap<u64, usize>,
+    /// Connectors end when they are told to, not when they are asked to; what they will say then.
+    ending: Option<Vec<HerderInput>>,
     /// What the connector's `task_configs` answers.
     tasks: usize,
     too_many: bool,
@@ -90,6 +96,9 @@ impl World {
             delivered: 0,
             status_log: Vec::new(),
             status_delivered: 0,
+            status_read: 0,
+            unread_at_answer: BTreeMap::new(),
+            ending: None,
             tasks: 2,
             too_many: false,
             fail_tasks: false,
@@ -109,6 +118,9 @@ impl World {
             steps += 1;
             assert!(steps < 10_000, "the herder never comes to rest");
             self.now = self.now + Duration::from_millis(1);
+            if let HerderInput::StatusRecords(records) = &input {
+                self.status_read += records.len();
+            }
             let wall =
                 WallClock::since_epoch(Duration::from_secs(1_700_000_000) + self.now.elapsed());
             let mut out = Effects::new();
@@ -195,8 +207,14 @@ impl World {
                     .push(format!("fence {}", transactional_ids.join(" ")));
                 done(token, Outcome::Done);
             }
-            HerderEffect::FlushStatus { token }
-            | HerderEffect::ClaimPrivilege { token }
+            HerderEffect::FlushStatus { token } => {
+                self.tail(inputs);
+                inputs.push_back(HerderInput::Outcome {
+                    token,
+                    outcome: Outcome::Done,
+                });
+            }
+            HerderEffect::ClaimPrivilege { token }
             | HerderEffect::SendTaskConfigs { token, .. }
             | HerderEffect::AskForFencing { token, .. }
             | HerderEffect::Validate { token, .. } => done(token, Outcome::Done),
@@ -204,6 +222,8 @@ impl World {
                 self.history.push(format!("logger {namespace} {level}"));
             }
             HerderEffect::Answer { id, answer } => {
+                let unread = self.status_log.len() - self.status_read;
+                self.unread_at_answer.insert(id.0, unread);
                 assert!(
                     self.answers.insert(id.0, answer).is_none(),
                     "answered twice"
@@ -303,11 +323,16 @@ impl World {
                 assert_eq!(self.running.remove(name.as_str()), Some(incarnation));
                 self.history.push(format!("stop {name}"));
                 let failure = None;
-                connector(
+                let ended = connector(
                     name,
                     incarnation,
                     ConnectorEvent::Ended { failure, version },
-                )
+                );
+                if let Some(later) = &mut self.ending {
+                    later.push(ended);
+                    return None;
+                }
+                ended
             }
             InstanceEffect::StartTask {
                 id,

@@ -17,6 +17,7 @@ mod task_configs;
 mod topics;
 
 pub(super) use patch::PatchUnderValidation;
+pub(super) use settled::SettleWaiter;
 
 use super::{
     Answer, DistributedHerder, Reply, Request, RequestError, RequestId, Sink,
@@ -100,7 +101,7 @@ impl DistributedHerder {
                 Ok(())
             }
             Request::AwaitSettled(name) => {
-                self.settle_waiters.push((id, name));
+                self.settle_waiters.push(SettleWaiter::new(id, name));
                 Ok(())
             }
             // The worker is ready, or its turn would not have come.
