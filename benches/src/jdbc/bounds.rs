@@ -12,14 +12,19 @@ use std::{
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use milena_kafka::ports::{ClientProps, OutRecord, StartAt};
+use milena_kafka::ports::{ClientProps, Fetcher, OutRecord, StartAt};
 
 use crate::{Bench, cpu::Cpu};
 
 /// Records that are sent again and again.
 const SAMPLE: usize = 20_000;
-/// How long the broker is warmed up.
-const WARM: Duration = Duration::from_secs(8);
+/// How many records warm up the broker, of what size, and how long that may take: after some million its Java machine
+/// spends little on compiling any more.
+const WARM_RECORDS: usize = 8_000_000;
+const WARM_BYTES: usize = 177;
+const WARM: Duration = Duration::from_secs(30);
+/// A broker that uses less of a processor than this has compiled what there was.
+const RESTS: f64 = 0.1;
 /// Records of one call, as many as a poll of the source gives.
 const BATCH: usize = 2000;
 
@@ -71,23 +76,56 @@ pub(crate) fn measure(bench: &Bench, from: &str) -> Result<()> {
 }
 
 /// Lets the broker's Java machine compile what it runs, as that of a broker in use has: in a run of two minutes on a fresh
-/// one its compiler took ten seconds of processor time.
+/// one its compiler took ten seconds of processor time; it may rest when that is done. The data client alone sends records as large as those that are
+/// measured, and reads them.
 pub(crate) fn warm(bench: &Bench) -> Result<()> {
-    let sample = vec![Bytes::from(vec![b'x'; 200]); SAMPLE];
+    let sample = vec![Bytes::from(vec![b'x'; WARM_BYTES]); SAMPLE];
     let runtime = tokio::runtime::Runtime::new()?;
-    let begun = Instant::now();
-    while begun.elapsed() < WARM {
+    let (begun, mut sent) = (Instant::now(), 0);
+    while sent < WARM_RECORDS && begun.elapsed() < WARM {
         runtime.block_on(produce(bench, &sample, "warm"))?;
+        sent += usize::try_from(bench.rows)?;
     }
+    let mut read = 0;
+    runtime.block_on(async {
+        let mut fetcher = reader(bench, "warm").await?;
+        while read < sent {
+            let batches = fetcher.poll(Duration::from_secs(10)).await?;
+            read += batches
+                .iter()
+                .map(|batch| batch.records.len())
+                .sum::<usize>();
+        }
+        fetcher.close().await;
+        anyhow::Ok(())
+    })?;
+    // Its compiler goes on behind what ran.
+    let resting = Instant::now();
+    while resting.elapsed() < WARM {
+        let before: Cpu = bench.cpu(std::process::id())?;
+        std::thread::park_timeout(Duration::from_secs(1));
+        if (bench.cpu(std::process::id())? - before).kafka < RESTS {
+            break;
+        }
+    }
+    println!(
+        "the broker was warmed up by {read} records of {WARM_BYTES} bytes, written and read, in {:.0} s",
+        begun.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
-async fn sample(bench: &Bench, topic: &str) -> Result<Vec<Bytes>> {
+/// Reads a topic's first partition from its beginning.
+async fn reader(bench: &Bench, topic: &str) -> Result<Box<dyn Fetcher>> {
     let props = ClientProps::from([("bootstrap.servers".to_owned(), bench.kafka.bootstrap())]);
     let mut fetcher = milena_kafka::clients().fetcher(&props).await?;
-    fetcher
-        .assign(vec![(topic.into(), 0, Some(StartAt::Earliest))])
-        .await?;
+    let begin = (topic.into(), 0, Some(StartAt::Earliest));
+    fetcher.assign(vec![begin]).await?;
+    Ok(fetcher)
+}
+
+async fn sample(bench: &Bench, topic: &str) -> Result<Vec<Bytes>> {
+    let mut fetcher = reader(bench, topic).await?;
     let mut sample = Vec::with_capacity(SAMPLE);
     while sample.len() < SAMPLE.min(usize::try_from(bench.rows)?) {
         for batch in fetcher.poll(Duration::from_secs(10)).await? {

@@ -88,3 +88,8 @@ fn times(pid: u32) -> Result<(u32, f64, f64)> {
     let ended = (number(13)? + number(14)?) / TICKS;
     Ok((parent, own, ended))
 }
+
+/// What the children of a process took that have ended.
+pub(crate) fn of_ended_children(pid: u32) -> Result<f64> {
+    Ok(times(pid)?.2)
+}

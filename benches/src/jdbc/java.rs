@@ -80,8 +80,9 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
             ("collection.name.format", table),
             ("insert.mode", mode),
             ("schema.evolution", "basic"),
-            ("batch.size", "3000"),
-            ("consumer.override.max.poll.records", "3000"),
+            ("batch.size", &bench.batch),
+            // It writes no more at once than one poll brings.
+            ("consumer.override.max.poll.records", &bench.batch),
         ];
         match mode {
             "upsert" => config.extend([

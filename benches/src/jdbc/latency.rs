@@ -41,8 +41,8 @@ pub(crate) fn measure(bench: &Bench, worker: &Worker) -> Result<()> {
         let mut fetcher = milena_kafka::clients().fetcher(&props).await?;
         let start = ("latency-changing".into(), 0, Some(StartAt::Offset(1)));
         fetcher.assign(vec![start]).await?;
-        let mut latencies = Vec::with_capacity(UPDATES);
-        for _ in 0..UPDATES {
+        let mut latencies = Vec::with_capacity(UPDATES + 1);
+        for _ in 0..=UPDATES {
             let sql = "update changing set at=clock_timestamp() at time zone 'UTC' where id=1; \
                        select (extract(epoch from clock_timestamp())*1000000)::bigint";
             let committed: u128 = bench.sql(sql)?.concat().parse()?;
@@ -61,6 +61,12 @@ pub(crate) fn measure(bench: &Bench, worker: &Worker) -> Result<()> {
         fetcher.close().await;
         Ok(latencies)
     })?;
+    // The first one finds the reader still looking for the topic: that is not the worker's.
+    let first = latencies.remove(0);
+    let longest = (1..)
+        .zip(&latencies)
+        .max_by(|one, other| one.1.total_cmp(other.1))
+        .map_or(0, |(number, _)| number);
     latencies.sort_by(f64::total_cmp);
     let at = |part: usize| {
         latencies
@@ -69,10 +75,11 @@ pub(crate) fn measure(bench: &Bench, worker: &Worker) -> Result<()> {
             .unwrap_or_default()
     };
     println!(
-        "milena: an update is visible in Kafka (poll interval {} ms, {UPDATES} updates): p50 {:.0} ms, p99 {:.0} ms",
+        "milena: an update is visible in Kafka (poll interval {} ms, {UPDATES} updates): p50 {:.0} ms, p99 {:.0} ms, the longest {:.0} ms (number {longest}); the first one, behind the reader's start, {first:.0} ms",
         POLL.as_millis(),
         at(50),
-        at(99)
+        at(99),
+        latencies.last().copied().unwrap_or_default()
     );
     Ok(())
 }

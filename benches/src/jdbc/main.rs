@@ -3,8 +3,9 @@
 //!
 //! `cargo run --release -p milena-benches --bin jdbc -- target/release/milena 500000 10000000`: the binary, the rows
 //! of ten columns, the rows of the table whose reading shows the memory, and after them the parts to measure (all of
-//! `source,sink,latency,bounds,java,memory`). The small form (the defaults, 20000 and 200000) takes half a minute.
-//! Each phase runs once to warm up the broker, then [`RUNS`] times and its median counts, as do those of `\\copy`.
+//! `stages,source,sink,latency,bounds,java,memory`; `insert` is `sink` without upserts; with `tuned` producers get [`TUNED`] and [`COMPRESSED`]), `batch.size` of the sinks and
+//! `max.poll.records` of their consumers. The small form (the defaults, 20000 and 200000) takes half a minute.
+//! The data client alone warms up the broker, each phase runs once that does not count, then [`RUNS`] times and its median counts, as do those of `\\copy`.
 //! Without Java nothing of Java is measured; each of its phases ends after [`JAVA_MAX`] and its rate is taken from the
 //! rows written by then.
 
@@ -16,6 +17,7 @@ mod memory;
 #[path = "../cluster/process.rs"]
 #[expect(dead_code, reason = "what the other benchmark needs besides")]
 mod process;
+mod stages;
 mod watch;
 
 use std::{
@@ -37,6 +39,18 @@ use crate::{
 /// After a task has let go of the database: its consumer, whose request to the broker may take half a second, and the
 /// worker's group.
 const SETTLED: Duration = Duration::from_secs(1);
+/// `batch.size` of the sinks, and `max.poll.records` of their consumers.
+const BATCH: &str = "20000";
+const POLL: &str = "1500";
+/// What workers are given, Java's as well, where `tuned` is among the parts: larger batches, of which still many wait.
+const TUNED: [(&str, &str); 2] = [
+    ("producer.batch.size", "262144"),
+    ("producer.buffer.memory", "8388608"),
+];
+/// And the connector whose records carry their schemas: they are nearly all the same text.
+const COMPRESSED: (&str, &str) = ("producer.override.compression.type", "lz4");
+/// After `psql` has ended, until the server's process that served it has as well.
+const ENDED: Duration = Duration::from_millis(200);
 /// How often each phase runs.
 const RUNS: usize = 3;
 /// The Java machine of the broker and of the Java worker: as Kafka's scripts have it, but for the memory.
@@ -46,7 +60,9 @@ const JVM: [&str; 2] = ["-Xmx1g", "-XX:+UseG1GC"];
 const JAVA_MAX: Duration = Duration::from_secs(60);
 const TEN: &str = "(id bigint not null, name text, amount numeric(12,2), score double precision, born date, at timestamp(3), \
     ok boolean, small integer, big bigint, note varchar(40))";
-const PARTS: [&str; 6] = ["source", "sink", "latency", "bounds", "java", "memory"];
+const PARTS: [&str; 7] = [
+    "stages", "source", "sink", "latency", "bounds", "java", "memory",
+];
 const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 
 fn main() -> Result<()> {
@@ -55,6 +71,8 @@ fn main() -> Result<()> {
     let rows: u64 = args.next().map_or(Ok(20_000), |n| n.parse())?;
     let large: u64 = args.next().map_or(Ok(200_000), |n| n.parse())?;
     let parts = args.next().unwrap_or_else(|| PARTS.join(","));
+    let batch = args.next().unwrap_or_else(|| BATCH.to_owned());
+    let poll = args.next().unwrap_or_else(|| POLL.to_owned());
     let mut options = BrokerOptions {
         jvm: Some(JVM.map(str::to_owned).to_vec()),
         ..BrokerOptions::default()
@@ -75,6 +93,8 @@ fn main() -> Result<()> {
         kafka,
         db,
         dir: tempfile::tempdir()?,
+        batch,
+        poll,
         binary,
         rows,
     };
@@ -87,6 +107,10 @@ struct Bench {
     db: Server,
     watch: Watch,
     parts: Vec<String>,
+    /// `batch.size` of the sinks.
+    batch: String,
+    /// `max.poll.records` of their consumers.
+    poll: String,
     dir: tempfile::TempDir,
     binary: PathBuf,
     rows: u64,
@@ -106,18 +130,17 @@ impl Bench {
         ))?;
         println!("{rows} rows of ten columns, one task, one partition; medians of {RUNS} runs");
         let file = self.dir.path().join("rows.tsv");
-        let mut out = Vec::new();
-        let mut into = Vec::new();
-        for _ in 0..RUNS {
-            self.sql("truncate copied")?;
-            out.push(self.timed(|| self.sql(&format!("\\copy source to '{}'", file.display())))?);
-            let path = file.display();
-            into.push(self.timed(|| self.sql(&format!("\\copy copied from '{path}'")))?);
-        }
-        let (out, into) = (rows as f64 / median(out), rows as f64 / median(into));
-        println!("psql \\copy to a file: {out:.0} rows/s");
-        println!("psql \\copy from the file: {into:.0} rows/s");
+        let path = file.display();
+        let out = self.copied("to a file", "", &format!("\\copy source to '{path}'"))?;
+        let from = format!("\\copy copied from '{path}'");
+        let into = self.copied("from the file", "truncate copied", &from)?;
 
+        if self.wants("stages") {
+            stages::measure(self)?;
+            if self.parts.len() == 1 {
+                return Ok(());
+            }
+        }
         bounds::warm(self)?;
         let worker = self.worker("milena")?;
         let (mut insert, mut upsert) = (0.0, 0.0);
@@ -127,19 +150,25 @@ impl Bench {
                 self.source(&worker, &format!("plain{run}"), "false")
             })?;
         }
-        if self.wants("source") || self.wants("sink") || self.wants("java") {
+        let inserts = ["insert", "sink", "java"]
+            .iter()
+            .any(|part| self.wants(part));
+        if self.wants("source") || inserts {
             let what = "milena: the same, each record with its schema";
             self.phase(what, &worker, None, |run| {
                 self.source(&worker, &format!("rows{run}"), "true")
             })?;
         }
-        if self.wants("sink") || self.wants("java") {
+        if inserts {
             let what = "milena: Kafka -> table, insert";
             let beside = Some(("\\copy from the file", into));
             let plain = [("insert.mode", "insert"), ("pk.mode", "none")];
             insert = self.phase(what, &worker, beside, |run| {
                 self.sink(&worker, &format!("inserted{run}"), "", &plain)
             })?;
+            self.same("inserted0")?;
+        }
+        if self.wants("sink") || self.wants("java") {
             let key = [
                 ("insert.mode", "upsert"),
                 ("pk.mode", "record_value"),
@@ -154,18 +183,7 @@ impl Bench {
                     &key,
                 )
             })?;
-            let sum = |table: &str| {
-                format!("(select md5(string_agg(t::text,',' order by id)) from {table} t)")
-            };
-            let all = format!(
-                "select {source}={} and {source}={}",
-                sum("inserted0"),
-                sum("upserted0"),
-                source = sum("source")
-            );
-            if self.sql(&all)? != ["t"] {
-                bail!("the target holds other rows than the source");
-            }
+            self.same("upserted0")?;
         }
         println!("milena: memory after it: {:.1} MiB", worker.rss_mib()?);
         if self.wants("latency") {
@@ -230,6 +248,43 @@ impl Bench {
         self.db.try_sql(text).map_err(anyhow::Error::msg)
     }
 
+    /// Checks that a table holds the rows of the source.
+    fn same(&self, table: &str) -> Result<()> {
+        let sum = |table: &str| {
+            format!("(select md5(string_agg(t::text,',' order by id)) from {table} t)")
+        };
+        let all = format!("select {}={}", sum(table), sum("source"));
+        if self.sql(&all)? != ["t"] {
+            bail!("{table} holds other rows than the source");
+        }
+        Ok(())
+    }
+
+    /// What `psql` takes for all rows: rows per second, as printed with the processor time.
+    fn copied(&self, what: &str, before: &str, copy: &str) -> Result<f64> {
+        let own = std::process::id();
+        let (mut database, mut psql, mut seconds) = (0.0, 0.0, Vec::new());
+        for _ in 0..RUNS {
+            if !before.is_empty() {
+                self.sql(before)?;
+            }
+            let (begun, ended) = (self.cpu(own)?, cpu::of_ended_children(own)?);
+            seconds.push(self.timed(|| self.sql(copy))?);
+            // The server's process for it ends a moment behind it.
+            std::thread::park_timeout(ENDED);
+            database += (self.cpu(own)? - begun).database;
+            psql += cpu::of_ended_children(own)? - ended;
+        }
+        let rate = self.rows as f64 / median(seconds);
+        let million = (self.rows * RUNS as u64) as f64 / 1e6;
+        println!(
+            "psql \\copy {what}: {rate:.0} rows/s; CPU s per million rows: psql {:.2}, PostgreSQL {:.2}",
+            psql / million,
+            database / million
+        );
+        Ok(rate)
+    }
+
     fn timed<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<f64> {
         let begun = Instant::now();
         work()?;
@@ -260,6 +315,11 @@ impl Bench {
             ("consumer.auto.offset.reset", "earliest"),
         ] {
             props.insert(key.to_owned(), value.to_owned());
+        }
+        if self.wants("tuned") {
+            for (key, value) in TUNED {
+                props.insert(key.to_owned(), value.to_owned());
+            }
         }
         props
     }
@@ -308,7 +368,8 @@ impl Bench {
     /// Reads the table into a topic.
     fn source(&self, worker: &Worker, prefix: &str, schemas: &str) -> Result<Filled> {
         let url = self.url();
-        let config = [
+        let topics = format!("{prefix}-");
+        let mut config = vec![
             (
                 "connector.class",
                 "io.confluent.connect.jdbc.JdbcSourceConnector",
@@ -316,7 +377,7 @@ impl Bench {
             ("connection.url", &*url),
             ("mode", "bulk"),
             ("table.whitelist", "source"),
-            ("topic.prefix", &*format!("{prefix}-")),
+            ("topic.prefix", &*topics),
             ("poll.interval.ms", "3600000"),
             ("batch.max.rows", "2000"),
             ("value.converter", JSON),
@@ -324,6 +385,9 @@ impl Bench {
             ("topic.creation.default.partitions", "1"),
             ("topic.creation.default.replication.factor", "1"),
         ];
+        if schemas == "true" && self.wants("tuned") {
+            config.push(COMPRESSED);
+        }
         let begun = Instant::now();
         self.create(&worker.url, prefix, &config)?;
         let topic = format!("{prefix}-source");
@@ -353,8 +417,8 @@ impl Bench {
             ("connection.url", &*url),
             ("topics", "rows0-source"),
             ("table.name.format", table),
-            ("batch.size", "3000"),
-            ("consumer.override.max.poll.records", "3000"),
+            ("batch.size", &self.batch),
+            ("consumer.override.max.poll.records", &self.poll),
         ];
         config.extend_from_slice(more);
         let begun = Instant::now();

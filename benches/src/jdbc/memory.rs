@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::{Bench, JSON, TEN};
+use crate::{Bench, COMPRESSED, JSON, TEN};
 
 /// How long memory is watched.
 const WATCH_MAX: Duration = Duration::from_secs(120);
@@ -41,8 +41,8 @@ pub(crate) fn measure(bench: &Bench, rows: u64) -> Result<()> {
         ("table.name.format", "memory_sink"),
         ("insert.mode", "insert"),
         ("pk.mode", "none"),
-        ("batch.size", "3000"),
-        ("consumer.override.max.poll.records", "3000"),
+        ("batch.size", &bench.batch),
+        ("consumer.override.max.poll.records", &bench.poll),
     ];
     let count = || bench.watch.count("memory_sink").unwrap_or(0);
     watched(bench, "sink", sink, &config, count)
@@ -58,7 +58,8 @@ fn read(
     schemas: &str,
 ) -> Result<()> {
     let url = bench.url();
-    let config = [
+    let topics = format!("{name}-");
+    let mut config = vec![
         (
             "connector.class",
             "io.confluent.connect.jdbc.JdbcSourceConnector",
@@ -66,7 +67,7 @@ fn read(
         ("connection.url", &*url),
         ("mode", "bulk"),
         what,
-        ("topic.prefix", &*format!("{name}-")),
+        ("topic.prefix", &*topics),
         ("poll.interval.ms", "3600000"),
         ("batch.max.rows", "2000"),
         ("value.converter", JSON),
@@ -74,6 +75,9 @@ fn read(
         ("topic.creation.default.partitions", "1"),
         ("topic.creation.default.replication.factor", "1"),
     ];
+    if schemas == "true" && bench.wants("tuned") {
+        config.push(COMPRESSED);
+    }
     let topic = format!("{name}-{topic}");
     let end = || bench.watch.end(&topic).unwrap_or(0);
     watched(bench, name, rows, &config, end)

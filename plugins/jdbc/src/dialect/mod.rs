@@ -13,7 +13,7 @@ mod postgres_text;
 mod postgres_write;
 mod sqlite;
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +21,8 @@ use milena_api::ConnectError;
 use milena_data::{LogicalType, Schema, SchemaType};
 
 pub(crate) use postgres_binary::Layout;
+pub(crate) use postgres_copy::{Chunk, LaidOutColumns, LaidOutRows};
+pub(crate) use postgres_decode::{Form, date, int16, int32, int64, numeric_small, timestamp};
 
 use crate::{
     cell::{Cell, Column, Stamp},
@@ -58,6 +60,12 @@ impl DbError {
             message: message.into(),
             code: String::new(),
         }
+    }
+
+    /// Of the value of a column.
+    fn in_column(self, name: &str) -> Self {
+        let message = format!("column {name}: {self}");
+        Self { message, ..self }
     }
 
     /// As Java shows it.
@@ -223,7 +231,7 @@ pub(crate) trait Dialect: Send + Sync {
     -> Result<Box<dyn Session>, DbError>;
 }
 
-/// A connection. A call that is dropped leaves the session unusable, except [`Session::fetch`] and what [`Session::undo`]
+/// A connection. A call that is dropped leaves the session unusable, except [`Session::fetch`], [`Session::fetch_chunk`] and what [`Session::undo`]
 /// speaks of.
 #[async_trait]
 pub(crate) trait Session: Send {
@@ -237,14 +245,47 @@ pub(crate) trait Session: Send {
     async fn open(&mut self, sql: &str, params: Vec<Cell>) -> Result<Vec<Column>, DbError>;
     /// At most `max` rows; none at the end, after which the session is free for other calls.
     async fn fetch(&mut self, max: usize) -> Result<Vec<Vec<Cell>>, DbError>;
+    /// As [`Self::open`], for many rows. With columns as they are laid out, rows come by [`Self::fetch_chunk`] alone, else
+    /// by [`Self::fetch`].
+    async fn open_large(
+        &mut self,
+        sql: &str,
+        params: Vec<Cell>,
+    ) -> Result<(Vec<Column>, Option<Arc<LaidOutColumns>>), DbError> {
+        Ok((self.open(sql, params).await?, None))
+    }
+    /// The next rows as the database lays them out.
+    async fn fetch_chunk(&mut self) -> Result<Chunk, DbError> {
+        Ok(Chunk {
+            bytes: Bytes::new(),
+            is_last: true,
+        })
+    }
     /// Runs a statement without parameters; answers the number of rows it touched.
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError>;
     /// Writes rows of one shape; answers the number of rows touched, where the database says.
     async fn write(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<Option<u64>, DbError>;
-    /// Inserts rows that were laid out by [`Dialect::layout`], in parts as they come; answers their number.
-    async fn write_laid_out(&mut self, write: &Write, _parts: Vec<Bytes>) -> Result<u64, DbError> {
+    /// Inserts or upserts rows that were laid out by [`Dialect::layout`], in parts as they come; answers the number of rows
+    /// touched, where the database says. Rows to be upserted are numbered in their order; `differ`: no two have one key.
+    async fn write_laid_out(
+        &mut self,
+        write: &Write,
+        _parts: Vec<Bytes>,
+        _differ: bool,
+    ) -> Result<Option<u64>, DbError> {
         let message = format!("rows for {} cannot go in binary", write.table.plain());
         Err(DbError::new(DbErrorKind::Other, message))
+    }
+    /// As [`Self::write_laid_out`] of an insert, where [`Self::writes_at_once`] holds: rows go in as they come, further ones by
+    /// further calls for the same write, and all of them are there once [`Self::end_stream`] is back. No other call comes
+    /// between.
+    async fn stream_laid_out(&mut self, write: &Write, _parts: Vec<Bytes>) -> Result<(), DbError> {
+        let message = format!("rows for {} cannot go in as they come", write.table.plain());
+        Err(DbError::new(DbErrorKind::Other, message))
+    }
+    /// Ends what [`Self::stream_laid_out`] began; answers the number of rows.
+    async fn end_stream(&mut self) -> Result<u64, DbError> {
+        Ok(0)
     }
     /// Whether [`Self::write`] writes so many rows all or none without a transaction around it.
     fn writes_at_once(&self, _kind: WriteKind, _rows: usize) -> bool {

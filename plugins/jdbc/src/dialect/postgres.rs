@@ -1,21 +1,21 @@
 //! PostgreSQL by `tokio-postgres`: rows stream in binary, rows go out by `COPY`.
 
-use std::{borrow::Cow, collections::HashMap, pin::Pin, time::Duration};
+use std::{borrow::Cow, collections::HashMap, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use milena_data::{Schema, SchemaType};
 use tokio_postgres::{
-    Client, Error, RowStream, SimpleQueryMessage, Statement,
+    Client, CopyInSink, Error, RowStream, SimpleQueryMessage, Statement,
     config::SslMode,
     types::{Format, IsNull, ToSql, Type},
 };
 use tracing::debug;
 
 use super::{
-    DbError, DbErrorKind, Dialect, Kind, Layout, Session, TablePattern, Target, Write, WriteKind,
-    join,
+    Chunk, DbError, DbErrorKind, Dialect, Kind, LaidOutColumns, Layout, Session, TablePattern,
+    Target, Write, WriteKind, join,
     postgres_copy::CopyRows,
     postgres_decode::{self as decode, Decoder, Raw},
     postgres_text as text,
@@ -167,9 +167,9 @@ impl Dialect for PostgreSql {
             tls,
             quoting,
             rows: None,
+            copying: None,
             left: Vec::new(),
             decoders: Vec::new(),
-            names: Vec::new(),
             statements: HashMap::new(),
             stages: HashMap::new(),
             staged: Vec::new(),
@@ -220,7 +220,7 @@ const UNDO_SOON: Duration = Duration::from_millis(500);
 enum Rows {
     Query(Pin<Box<RowStream>>),
     /// By binary `COPY`, which takes both sides less than rows do.
-    Copy(Pin<Box<CopyRows>>),
+    Copy(CopyRows),
 }
 
 pub(super) struct PostgresSession {
@@ -230,11 +230,12 @@ pub(super) struct PostgresSession {
     pub(super) quoting: Quoting,
     /// The query under way.
     rows: Option<Rows>,
+    /// The `COPY` that rows go in by as they come; dropped, it fails with all of them.
+    pub(super) copying: Option<Pin<Box<CopyInSink<Bytes>>>>,
     /// Rows that were read when a fetch was dropped.
     left: Vec<Vec<Cell>>,
-    decoders: Vec<Decoder>,
-    /// The names of the columns that are read.
-    names: Vec<String>,
+    /// How its columns are read, and their names.
+    decoders: Vec<(Decoder, String)>,
     statements: HashMap<String, Statement>,
     /// Staging tables of upserts, by the shape of their rows.
     pub(super) stages: HashMap<String, String>,
@@ -303,6 +304,65 @@ impl PostgresSession {
         let statement = self.client.prepare(&sql).await.map_err(failed)?;
         self.statements.insert(sql, statement.clone());
         Ok(statement)
+    }
+
+    /// A query with its columns, which are then those that rows are read by.
+    async fn described(&mut self, sql: &str) -> Result<(Statement, Vec<Column>), DbError> {
+        self.abandon();
+        // Not kept: a changed table would break a statement that was prepared before.
+        let statement = self.client.prepare(sql).await.map_err(failed)?;
+        let mut columns = Vec::new();
+        let mut places = Vec::new();
+        self.decoders.clear();
+        for (index, head) in statement.columns().iter().enumerate() {
+            let kind = decode::base(head.type_());
+            let is_enum = matches!(kind.kind(), tokio_postgres::types::Kind::Enum(_));
+            let mut column = Column::new(head.name(), SqlType::Other, "");
+            decode::describe(&mut column, kind.name(), is_enum, head.type_modifier());
+            if let (Some(table), Some(place)) = (head.table_oid(), head.column_id()) {
+                places.push((index, table, place));
+            }
+            columns.push(column);
+            let decoder = Decoder::new(head.type_());
+            self.decoders.push((decoder, head.name().to_owned()));
+        }
+        if !places.is_empty() {
+            let pairs = join(
+                places
+                    .iter()
+                    .map(|(_, table, place)| format!("({table},{place})")),
+                ",",
+            );
+            let sql = format!(
+                "SELECT attrelid::bigint,attnum FROM pg_attribute WHERE attnotnull AND (attrelid,attnum) IN ({pairs})"
+            );
+            for message in self.client.simple_query(&sql).await.map_err(failed)? {
+                let SimpleQueryMessage::Row(row) = message else {
+                    continue;
+                };
+                let pair = (
+                    row.get(0).and_then(|n| n.parse().ok()),
+                    row.get(1).and_then(|n| n.parse().ok()),
+                );
+                for (index, table, place) in &places {
+                    if pair == (Some(*table), Some(*place))
+                        && let Some(column) = columns.get_mut(*index)
+                    {
+                        column.nullable = false;
+                    }
+                }
+            }
+        }
+        Ok((statement, columns))
+    }
+
+    /// Runs a query whose rows come by themselves.
+    async fn run(&mut self, statement: &Statement, params: &[Cell]) -> Result<(), DbError> {
+        let params = params.iter().map(Param);
+        let stream = self.client.query_raw(statement, params);
+        let stream = stream.await.map_err(failed)?;
+        self.rows = Some(Rows::Query(Box::pin(stream)));
+        Ok(())
     }
 }
 
@@ -411,118 +471,64 @@ impl Session for PostgresSession {
     }
 
     async fn open(&mut self, sql: &str, params: Vec<Cell>) -> Result<Vec<Column>, DbError> {
-        self.abandon();
-        // Not kept: a changed table would break a statement that was prepared before.
-        let statement = self.client.prepare(sql).await.map_err(failed)?;
-        let mut columns = Vec::new();
-        let mut places = Vec::new();
-        self.decoders.clear();
-        self.names.clear();
-        for (index, head) in statement.columns().iter().enumerate() {
-            let kind = decode::base(head.type_());
-            let is_enum = matches!(kind.kind(), tokio_postgres::types::Kind::Enum(_));
-            let mut column = Column::new(head.name(), SqlType::Other, "");
-            decode::describe(&mut column, kind.name(), is_enum, head.type_modifier());
-            if let (Some(table), Some(place)) = (head.table_oid(), head.column_id()) {
-                places.push((index, table, place));
-            }
-            columns.push(column);
-            self.decoders.push(Decoder::new(head.type_()));
-            self.names.push(head.name().to_owned());
-        }
-        if !places.is_empty() {
-            let pairs = join(
-                places
-                    .iter()
-                    .map(|(_, table, place)| format!("({table},{place})")),
-                ",",
-            );
-            let sql = format!(
-                "SELECT attrelid::bigint,attnum FROM pg_attribute WHERE attnotnull AND (attrelid,attnum) IN ({pairs})"
-            );
-            for message in self.client.simple_query(&sql).await.map_err(failed)? {
-                let SimpleQueryMessage::Row(row) = message else {
-                    continue;
-                };
-                let pair = (
-                    row.get(0).and_then(|n| n.parse().ok()),
-                    row.get(1).and_then(|n| n.parse().ok()),
-                );
-                for (index, table, place) in &places {
-                    if pair == (Some(*table), Some(*place))
-                        && let Some(column) = columns.get_mut(*index)
-                    {
-                        column.nullable = false;
-                    }
-                }
-            }
-        }
+        let (statement, columns) = self.described(sql).await?;
+        self.run(&statement, &params).await?;
+        Ok(columns)
+    }
+
+    async fn open_large(
+        &mut self,
+        sql: &str,
+        params: Vec<Cell>,
+    ) -> Result<(Vec<Column>, Option<Arc<LaidOutColumns>>), DbError> {
+        let (statement, columns) = self.described(sql).await?;
         // `COPY` takes no parameters, and a query that it does not take (`SHOW`) runs as it is.
         if params.is_empty() {
             let copy = format!("COPY ({sql}\n) TO STDOUT (FORMAT binary)");
             if let Ok(stream) = self.client.copy_out(&copy).await {
-                self.rows = Some(Rows::Copy(Box::pin(CopyRows::new(stream))));
-                return Ok(columns);
+                self.rows = Some(Rows::Copy(CopyRows::new(stream)));
+                let laid_out = LaidOutColumns::new(std::mem::take(&mut self.decoders));
+                return Ok((columns, Some(Arc::new(laid_out))));
             }
         }
-        let stream = self
-            .client
-            .query_raw(&statement, params.iter().map(Param))
-            .await
-            .map_err(failed)?;
-        self.rows = Some(Rows::Query(Box::pin(stream)));
-        Ok(columns)
+        self.run(&statement, &params).await?;
+        Ok((columns, None))
     }
 
     async fn fetch(&mut self, max: usize) -> Result<Vec<Vec<Cell>>, DbError> {
-        let Some(rows) = &mut self.rows else {
+        let Some(Rows::Query(rows)) = &mut self.rows else {
             return Ok(Vec::new());
-        };
-        let in_column = |error: DbError, name: &str| {
-            let message = format!("column {name}: {error}");
-            DbError { message, ..error }
         };
         // Rows gather in the session: a dropped call loses none.
         while self.left.len() < max {
-            let next = match rows {
-                Rows::Query(rows) => rows.next().await.transpose().map_err(failed)?.map(|row| {
-                    let cells =
-                        self.decoders.iter().enumerate().map(|(index, decoder)| {
-                            match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
-                                Some(raw) => decoder.cell(raw.0).map_err(|error| {
-                                    let name = row.columns().get(index);
-                                    in_column(error, name.map_or("", |column| column.name()))
-                                }),
-                                None => Ok(Cell::Null),
-                            }
-                        });
-                    cells.collect::<Result<_, _>>()
-                }),
-                Rows::Copy(rows) => rows.next().await?.map(|mut fields| {
-                    let mut cells = Vec::with_capacity(self.decoders.len());
-                    for (index, decoder) in self.decoders.iter().enumerate() {
-                        cells.push(match fields.next()? {
-                            Some(place) => {
-                                decoder.cell_of(fields.message(), place).map_err(|error| {
-                                    let name = self.names.get(index);
-                                    in_column(error, name.map_or("", String::as_str))
-                                })?
-                            }
-                            None => Cell::Null,
-                        });
-                    }
-                    Ok(cells)
-                }),
+            let Some(row) = rows.next().await.transpose().map_err(failed)? else {
+                self.rows = None;
+                break;
             };
-            match next {
-                Some(cells) => self.left.push(cells?),
-                None => {
-                    self.rows = None;
-                    break;
+            let cells = self.decoders.iter().enumerate();
+            let cells = cells.map(|(index, (decoder, name))| {
+                match row.try_get::<_, Option<Raw<'_>>>(index).map_err(failed)? {
+                    Some(raw) => decoder.cell(raw.0).map_err(|error| error.in_column(name)),
+                    None => Ok(Cell::Null),
                 }
-            }
+            });
+            self.left.push(cells.collect::<Result<_, _>>()?);
         }
         Ok(std::mem::take(&mut self.left))
+    }
+
+    async fn fetch_chunk(&mut self) -> Result<Chunk, DbError> {
+        let Some(Rows::Copy(rows)) = &mut self.rows else {
+            return Ok(Chunk {
+                bytes: Bytes::new(),
+                is_last: true,
+            });
+        };
+        let chunk = rows.next().await?;
+        if chunk.is_last {
+            self.rows = None;
+        }
+        Ok(chunk)
     }
 
     async fn execute(&mut self, sql: &str) -> Result<u64, DbError> {
@@ -547,9 +553,30 @@ impl Session for PostgresSession {
         self.write_rows(write, rows).await
     }
 
-    async fn write_laid_out(&mut self, write: &Write, parts: Vec<Bytes>) -> Result<u64, DbError> {
+    async fn write_laid_out(
+        &mut self,
+        write: &Write,
+        parts: Vec<Bytes>,
+        differ: bool,
+    ) -> Result<Option<u64>, DbError> {
+        if write.kind == WriteKind::Upsert {
+            self.abandon();
+            self.merge_laid_out(write, parts, differ).await?;
+            return Ok(None);
+        }
+        self.stream_laid_out(write, parts).await?;
+        self.end_stream().await.map(Some)
+    }
+
+    async fn stream_laid_out(&mut self, write: &Write, parts: Vec<Bytes>) -> Result<(), DbError> {
         self.abandon();
-        self.copy_laid_out(write, parts).await
+        let table = write.table.sql(self.quoting);
+        let into = format!("{table}({})", write.column_list(self.quoting));
+        self.copy_laid_out(&into, parts).await
+    }
+
+    async fn end_stream(&mut self) -> Result<u64, DbError> {
+        self.end_copy().await
     }
 
     fn writes_at_once(&self, kind: WriteKind, rows: usize) -> bool {
@@ -562,6 +589,7 @@ impl Session for PostgresSession {
 
     async fn undo(&mut self) -> Result<(), DbError> {
         self.abandon();
+        self.copying = None;
         self.stages.clear();
         self.staged.clear();
         // A COPY whose rows do not go on has failed with them. The server answers in order: this is behind all else.

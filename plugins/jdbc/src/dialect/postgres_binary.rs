@@ -3,6 +3,8 @@
 //! Only where a cell and the type of its column mean the same: all else goes as text, which the server reads by the
 //! type of the column, with its own words about what does not fit.
 
+use milena_data::Value;
+
 use super::{Write, postgres_text as text};
 use crate::cell::{Cell, Column, DAY_SECONDS, Stamp};
 
@@ -141,7 +143,18 @@ fn length(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(&length.to_be_bytes());
 }
 
+/// A field whose length its type tells: length and bytes go in one piece.
+#[inline]
+fn sized<const N: usize>(out: &mut Vec<u8>, bytes: [u8; N]) {
+    out.reserve(4 + N);
+    out.extend_from_slice(&(N as i32).to_be_bytes());
+    out.extend_from_slice(&bytes);
+}
+
+#[inline]
 fn field(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Once, for both.
+    out.reserve(4 + bytes.len());
     length(out, bytes.len());
     out.extend_from_slice(bytes);
 }
@@ -216,19 +229,51 @@ impl Layout {
         Some(Self { forms })
     }
 
-    /// Begins a row, which [`Self::text`] and [`Self::cell`] go on with, column by column.
-    pub(crate) fn begin(&self, out: &mut Vec<u8>) {
+    /// Begins a row, which [`Self::plain`] and [`Self::cell`] go on with, column by column, and [`Self::number`] if it has
+    /// one.
+    pub(crate) fn begin(&self, numbered: bool, out: &mut Vec<u8>) {
         // A table has 1600 columns at most.
-        out.extend_from_slice(&(self.forms.len() as i16).to_be_bytes());
+        let count = self.forms.len() + usize::from(numbered);
+        out.extend_from_slice(&(count as i16).to_be_bytes());
     }
 
-    /// Appends a text as it is; `false`: its column takes it otherwise, or not at all.
-    pub(crate) fn text(&self, column: usize, text: &str, out: &mut Vec<u8>) -> bool {
-        let takes = self.forms.get(column) == Some(&Form::Text);
-        if takes {
-            field(out, text.as_bytes());
+    /// Ends a row with its number.
+    pub(crate) fn number(&self, number: i64, out: &mut Vec<u8>) {
+        sized(out, number.to_be_bytes());
+    }
+
+    /// Whether the server takes values of these columns for equal when their bytes are.
+    pub(crate) fn is_equal_by_bytes(&self, columns: usize) -> bool {
+        let plain = |form: &Form| matches!(form, Form::Int2 | Form::Int4 | Form::Int8 | Form::Date);
+        self.forms.iter().take(columns).all(plain)
+    }
+
+    /// Appends what needs no look at its schema; `false`: its column takes it otherwise, or not at all.
+    #[inline]
+    pub(crate) fn plain(&self, column: usize, value: &Value, out: &mut Vec<u8>) -> bool {
+        let Some(form) = self.forms.get(column) else {
+            return false;
+        };
+        match (form, value) {
+            (Form::Text, Value::String(text)) => field(out, text.as_bytes()),
+            (Form::Int8, Value::Int64(n)) => sized(out, n.to_be_bytes()),
+            (Form::Int4, Value::Int32(n)) => sized(out, n.to_be_bytes()),
+            (Form::Int2, Value::Int16(n)) => sized(out, n.to_be_bytes()),
+            (Form::Float8, Value::Float64(x)) => sized(out, x.to_be_bytes()),
+            (Form::Float4, Value::Float32(x)) => sized(out, x.to_be_bytes()),
+            (Form::Bool, Value::Boolean(value)) => sized(out, [u8::from(*value)]),
+            (Form::Bytes, Value::Bytes(bytes)) => field(out, bytes),
+            (Form::Numeric, Value::Decimal(decimal)) => {
+                match (decimal.unscaled_i64(), decimal.scale()) {
+                    (Some(unscaled), scale @ 0..=SCALE_MAX) => {
+                        numeric(out, unscaled, scale.unsigned_abs());
+                    }
+                    _ => return false,
+                }
+            }
+            _ => return false,
         }
-        takes
+        true
     }
 
     /// Appends a cell; `false`: its column does not take it in binary.

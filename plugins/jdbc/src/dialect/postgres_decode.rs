@@ -88,7 +88,7 @@ pub(super) fn base(kind: &Type) -> &Type {
 
 /// How the values of a type are read: settled once for a query, not for each value by the type's name.
 #[derive(Clone, Debug)]
-enum Form {
+pub(crate) enum Form {
     Bool,
     Int2,
     Int4,
@@ -115,7 +115,7 @@ enum Form {
 
 /// Reads the values of a column in binary format.
 #[derive(Clone, Debug)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     form: Form,
     name: String,
 }
@@ -151,6 +151,11 @@ impl Decoder {
         };
         let name = kind.name().to_owned();
         Self { form, name }
+    }
+
+    /// What it reads.
+    pub(super) fn form(&self) -> &Form {
+        &self.form
     }
 
     fn wrong(&self) -> DbError {
@@ -208,10 +213,9 @@ impl Decoder {
             Form::Text => text(bytes)?,
             Form::Jsonb => text(bytes.get(1..)?)?,
             Form::Uuid => uuid(bytes)?,
-            Form::Date => match int32(bytes)? {
-                i32::MAX => Cell::Infinite(true),
-                i32::MIN => Cell::Infinite(false),
-                days => Cell::Date(i64::from(days) + EPOCH_DAYS),
+            Form::Date => match date(bytes) {
+                Some(day) => Cell::Date(day),
+                None => Cell::Infinite(int32(bytes)? > 0),
             },
             Form::Time => Cell::Time(int64(bytes)?.checked_mul(1000)?),
             Form::TimeTz => {
@@ -228,19 +232,26 @@ impl Decoder {
     }
 }
 
+#[inline]
 fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.get(..N)?.try_into().ok()
 }
 
-fn int16(bytes: &[u8]) -> Option<i16> {
+/// The integer that a field begins with.
+#[inline]
+pub(crate) fn int16(bytes: &[u8]) -> Option<i16> {
     fixed(bytes).map(i16::from_be_bytes)
 }
 
-fn int32(bytes: &[u8]) -> Option<i32> {
+/// The integer that a field begins with.
+#[inline]
+pub(crate) fn int32(bytes: &[u8]) -> Option<i32> {
     fixed(bytes).map(i32::from_be_bytes)
 }
 
-fn int64(bytes: &[u8]) -> Option<i64> {
+/// The integer that a field begins with.
+#[inline]
+pub(crate) fn int64(bytes: &[u8]) -> Option<i64> {
     fixed(bytes).map(i64::from_be_bytes)
 }
 
@@ -248,18 +259,29 @@ fn text(bytes: &[u8]) -> Option<Cell> {
     Some(Cell::Text(Text::from(std::str::from_utf8(bytes).ok()?)))
 }
 
+/// The day of a date; `None`: infinity.
+#[inline]
+pub(crate) fn date(bytes: &[u8]) -> Option<i64> {
+    let days = int32(bytes)?;
+    (days != i32::MAX && days != i32::MIN).then_some(i64::from(days) + EPOCH_DAYS)
+}
+
+/// The point on a time line that a timestamp stands for; `None`: infinity.
+#[inline]
+pub(crate) fn timestamp(bytes: &[u8]) -> Option<Stamp> {
+    let micros = int64(bytes)?;
+    // In seconds first: the last years have more microseconds since 1970 than 64 bits.
+    let since = Stamp::from_micros(micros);
+    (micros != i64::MAX && micros != i64::MIN).then_some(Stamp {
+        seconds: since.seconds + EPOCH_DAYS * DAY_SECONDS,
+        ..since
+    })
+}
+
 fn stamp(bytes: &[u8], cell: fn(Stamp) -> Cell) -> Option<Cell> {
-    Some(match int64(bytes)? {
-        i64::MAX => Cell::Infinite(true),
-        i64::MIN => Cell::Infinite(false),
-        micros => {
-            // In seconds first: the last years have more microseconds since 1970 than 64 bits.
-            let since = Stamp::from_micros(micros);
-            cell(Stamp {
-                seconds: since.seconds + EPOCH_DAYS * DAY_SECONDS,
-                ..since
-            })
-        }
+    Some(match timestamp(bytes) {
+        Some(stamp) => cell(stamp),
+        None => Cell::Infinite(int64(bytes)? > 0),
     })
 }
 
@@ -288,6 +310,33 @@ fn uuid(bytes: &[u8]) -> Option<Cell> {
     Some(Cell::Text(Text::from(parts.join("-"))))
 }
 
+/// A number of four digits of base 10000 at most, which fit a machine word, and so do most with their zeros: the unscaled
+/// number and its scale; `None`: it is none such.
+#[inline]
+pub(crate) fn numeric_small(bytes: &[u8]) -> Option<(i64, i32)> {
+    let (head, digits) = bytes.split_first_chunk::<8>()?;
+    let word = |at: usize| fixed::<2>(head.get(at..)?);
+    let count = i16::from_be_bytes(word(0)?);
+    let weight = i32::from(i16::from_be_bytes(word(2)?));
+    let sign = u16::from_be_bytes(word(4)?);
+    let scale = i32::from(i16::from_be_bytes(word(6)?));
+    if count > 4 || (sign != 0 && sign != 0x4000) {
+        return None;
+    }
+    let (digits, _) = digits.as_chunks::<2>();
+    let all = digits.iter().fold(0_i64, |all, digit| {
+        all * 10_000 + i64::from(i16::from_be_bytes(*digit))
+    });
+    let exponent = 4 * (weight + 1 - i32::from(count)) + scale;
+    let power = 10_i64.checked_pow(exponent.unsigned_abs())?;
+    let scaled = match exponent >= 0 {
+        true => all.checked_mul(power)?,
+        // Digits of a group that are beyond the scale are zeros; there are three at most.
+        false => all / power,
+    };
+    Some((if sign == 0 { scaled } else { -scaled }, scale))
+}
+
 /// Digits of base 10000 with a weight and a scale; what no decimal can hold is a double.
 fn numeric(bytes: &[u8]) -> Option<Cell> {
     let count = int16(bytes)?;
@@ -300,24 +349,11 @@ fn numeric(bytes: &[u8]) -> Option<Cell> {
         0xf000 => return Some(Cell::Double(f64::NEG_INFINITY)),
         _ => {}
     }
+    if let Some((unscaled, scale)) = numeric_small(bytes) {
+        return Some(Cell::Decimal(Decimal::small(unscaled, scale)));
+    }
     let digits = bytes.get(8..)?.chunks_exact(2).map(int16);
     let exponent = 4 * (weight + 1 - i32::from(count)) + scale;
-    // Four digits of base 10000 fit a machine word, and so do most with their zeros.
-    if count <= 4 {
-        let all = digits
-            .clone()
-            .try_fold(0_i64, |all, digit| Some(all * 10_000 + i64::from(digit?)))?;
-        let scaled = 10_i64
-            .checked_pow(exponent.unsigned_abs())
-            .and_then(|power| match exponent >= 0 {
-                true => all.checked_mul(power),
-                false => Some(all / power),
-            });
-        if let Some(scaled) = scaled {
-            let scaled = if sign == 0x4000 { -scaled } else { scaled };
-            return Some(Cell::Decimal(Decimal::small(scaled, scale)));
-        }
-    }
     // Nine digits of base 10000 are 36 decimal digits: they fit 128 bits, and so do most with their zeros.
     let small = match count <= 9 {
         true => digits

@@ -25,6 +25,8 @@ use crate::{
 pub(super) const COPY_ROWS_MIN: usize = 8;
 /// How many statements travel together where rows are written one by one.
 const PIPELINE: usize = 30;
+/// The column of staging tables that numbers their rows.
+const ROW: &str = "milena_row";
 /// How much of a `COPY` is gathered before it is sent.
 const COPY_CHUNK: usize = 128 * 1024;
 
@@ -111,29 +113,74 @@ impl PostgresSession {
         self.client.copy_in(&statement).await.map_err(failed)
     }
 
-    /// Inserts rows that lie there in binary.
+    /// Takes rows that lie there in binary into a table, by the `COPY` under way or one that it begins.
     pub(super) async fn copy_laid_out(
         &mut self,
-        write: &Write,
+        into: &str,
         parts: Vec<Bytes>,
-    ) -> Result<u64, DbError> {
-        let table = write.table.sql(self.quoting);
-        let list = write.column_list(self.quoting);
-        let sql = format!("COPY {table}({list}) FROM STDIN (FORMAT binary)");
-        let mut sink = std::pin::pin!(self.copy_in(sql).await?);
-        let begin = Bytes::from_static(HEADER);
-        let end = Bytes::from_static(&TRAILER);
-        for part in [begin].into_iter().chain(parts).chain([end]) {
+    ) -> Result<(), DbError> {
+        // Out of its place: what fails, or is dropped, ends it.
+        let mut sink = match self.copying.take() {
+            Some(sink) => sink,
+            None => {
+                let sql = format!("COPY {into} FROM STDIN (FORMAT binary)");
+                let mut sink = Box::pin(self.copy_in(sql).await?);
+                let begin = Bytes::from_static(HEADER);
+                sink.feed(begin).await.map_err(failed)?;
+                sink
+            }
+        };
+        for part in parts {
             sink.feed(part).await.map_err(failed)?;
         }
-        sink.finish().await.map_err(failed)
+        self.copying = Some(sink);
+        Ok(())
+    }
+
+    /// Ends the `COPY` under way; answers the number of its rows.
+    pub(super) async fn end_copy(&mut self) -> Result<u64, DbError> {
+        let Some(mut sink) = self.copying.take() else {
+            return Ok(0);
+        };
+        let end = Bytes::from_static(&TRAILER);
+        sink.feed(end).await.map_err(failed)?;
+        sink.as_mut().finish().await.map_err(failed)
     }
 
     /// Upserts by a staging table: of several rows of one key the last one counts.
     async fn merge(&mut self, write: &Write, rows: &[Vec<Cell>]) -> Result<(), DbError> {
-        let quoting = self.quoting;
-        let table = write.table.sql(quoting);
-        let list = write.column_list(quoting);
+        let stage = self.stage(write).await?;
+        let list = write.column_list(self.quoting);
+        let differ = all_differ(write, rows);
+        let into = match differ {
+            true => format!("{stage}({list})"),
+            false => format!("{stage}({list},{ROW})"),
+        };
+        self.copy(&into, write, rows, !differ).await?;
+        let sql = merging(write, &stage, differ, self.quoting);
+        self.client.batch_execute(&sql).await.map_err(failed)
+    }
+
+    /// As [`Self::merge`], of rows that lie there in binary, with their numbers.
+    pub(super) async fn merge_laid_out(
+        &mut self,
+        write: &Write,
+        parts: Vec<Bytes>,
+        differ: bool,
+    ) -> Result<(), DbError> {
+        let stage = self.stage(write).await?;
+        let list = write.column_list(self.quoting);
+        let into = format!("{stage}({list},{ROW})");
+        self.copy_laid_out(&into, parts).await?;
+        self.end_copy().await?;
+        let sql = merging(write, &stage, differ, self.quoting);
+        self.client.batch_execute(&sql).await.map_err(failed)
+    }
+
+    /// The staging table for rows of this shape, empty.
+    async fn stage(&mut self, write: &Write) -> Result<String, DbError> {
+        let table = write.table.sql(self.quoting);
+        let list = write.column_list(self.quoting);
         let shape = format!("{table}({list})");
         let stage = match self.stages.get(&shape) {
             Some(stage) => stage.clone(),
@@ -141,7 +188,7 @@ impl PostgresSession {
                 let stage = format!("milena_stage_{}", self.stages.len());
                 // One of that name may have outlived a transaction that was rolled back.
                 let sql = format!(
-                    "DROP TABLE IF EXISTS pg_temp.{stage}; CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS milena_row FROM {table} LIMIT 0"
+                    "DROP TABLE IF EXISTS pg_temp.{stage}; CREATE TEMP TABLE {stage} ON COMMIT DELETE ROWS AS SELECT {list},0::bigint AS {ROW} FROM {table} LIMIT 0"
                 );
                 self.client.batch_execute(&sql).await.map_err(failed)?;
                 self.stages.insert(shape, stage.clone());
@@ -154,28 +201,23 @@ impl PostgresSession {
         } else {
             self.staged.push(stage.clone());
         }
-        let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
-        let action = conflict(write, quoting);
-        let sql = match all_differ(write, rows) {
-            // Nothing is to be sorted out.
-            true => {
-                self.copy(&format!("{stage}({list})"), write, rows, false)
-                    .await?;
-                format!(
-                    "INSERT INTO {table}({list}) SELECT {list} FROM {stage} ON CONFLICT ({keys}) DO {action}"
-                )
-            }
-            false => {
-                self.copy(&format!("{stage}({list},milena_row)"), write, rows, true)
-                    .await?;
-                format!(
-                    "INSERT INTO {table}({list}) SELECT DISTINCT ON ({keys}) {list} FROM {stage} ORDER BY {keys},milena_row DESC \
-                     ON CONFLICT ({keys}) DO {action}"
-                )
-            }
-        };
-        self.client.batch_execute(&sql).await.map_err(failed)
+        Ok(stage)
     }
+}
+
+/// The statement that takes rows out of their staging table; where no two have one key nothing is to be sorted out.
+fn merging(write: &Write, stage: &str, differ: bool, quoting: Quoting) -> String {
+    let table = write.table.sql(quoting);
+    let list = write.column_list(quoting);
+    let keys = join(write.keys.iter().map(|key| quoting.quote(&key.name)), ",");
+    let action = conflict(write, quoting);
+    let rows = match differ {
+        true => format!("SELECT {list} FROM {stage}"),
+        false => {
+            format!("SELECT DISTINCT ON ({keys}) {list} FROM {stage} ORDER BY {keys},{ROW} DESC")
+        }
+    };
+    format!("INSERT INTO {table}({list}) {rows} ON CONFLICT ({keys}) DO {action}")
 }
 
 /// How the columns take their cells in binary; `None`: the rows go as text.

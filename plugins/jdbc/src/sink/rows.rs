@@ -1,5 +1,11 @@
 //! Rows that await their statement: as cells, which every database takes, or laid out in binary as they will go.
 
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Range,
+};
+
 use bytes::Bytes;
 
 use crate::cell::Cell;
@@ -36,10 +42,11 @@ impl Rows {
         match (self, next) {
             (Self::Cells(rows), Self::Cells(mut next)) => rows.append(&mut next),
             (Self::LaidOut(rows), Self::LaidOut(mut next)) => {
-                let count = rows.count + next.count;
+                rows.count += next.count;
                 rows.close();
-                rows.parts.append(&mut next.take());
-                rows.count = count;
+                next.close();
+                rows.parts.append(&mut next.parts);
+                rows.keys.meet(next.keys);
             }
             _ => {}
         }
@@ -59,9 +66,57 @@ pub(crate) struct LaidOut {
     parts: Vec<Bytes>,
     open: Vec<u8>,
     count: usize,
+    keys: Keys,
+}
+
+/// The keys of rows. Two of one hash pass for one.
+#[derive(Default)]
+enum Keys {
+    /// Nobody asks, or some came twice, or may have.
+    #[default]
+    Unknown,
+    Differ(HashSet<u64>),
+}
+
+impl Keys {
+    fn meet(&mut self, others: Self) {
+        let all = match (&mut *self, others) {
+            (Self::Differ(keys), Self::Differ(others)) => {
+                others.into_iter().all(|key| keys.insert(key))
+            }
+            _ => false,
+        };
+        if !all {
+            *self = Self::Unknown;
+        }
+    }
 }
 
 impl LaidOut {
+    /// Without rows; their keys will be told by [`Self::key`].
+    pub(crate) fn with_keys(rows: usize) -> Self {
+        Self {
+            keys: Keys::Differ(HashSet::with_capacity(rows)),
+            ..Self::default()
+        }
+    }
+
+    /// Where the key of the last row lies.
+    pub(crate) fn key(&mut self, place: Range<usize>) {
+        if let Keys::Differ(keys) = &mut self.keys {
+            let mut hasher = DefaultHasher::new();
+            self.open.get(place).hash(&mut hasher);
+            if !keys.insert(hasher.finish()) {
+                self.keys = Keys::Unknown;
+            }
+        }
+    }
+
+    /// Whether it is known that no two rows have one key.
+    pub(crate) fn differ(&self) -> bool {
+        matches!(self.keys, Keys::Differ(_))
+    }
+
     /// Where the next row goes.
     pub(crate) fn next(&mut self) -> &mut Vec<u8> {
         if self.open.len() >= PART {

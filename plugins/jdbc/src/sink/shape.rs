@@ -210,8 +210,10 @@ impl Shape {
 pub(crate) fn pick<'r>(target: &Target, record: &'r SinkRecord, defaults: bool) -> Cow<'r, Value> {
     const NULL: &Value = &Value::Null;
     let field = |value: &'r Value, index: usize| match value.as_struct() {
-        Some(inner) if defaults => Cow::Borrowed(inner.get_at(index)),
-        Some(inner) => Cow::Borrowed(inner.slot(index)),
+        Some(inner) => Cow::Borrowed(match inner.slot(index) {
+            Value::Null if defaults => inner.get_at(index),
+            value => value,
+        }),
         None => Cow::Borrowed(NULL),
     };
     let origin = |value: fn(&SinkOrigin) -> Value| match &record.origin {

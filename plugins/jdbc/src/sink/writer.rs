@@ -2,12 +2,16 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use indexmap::IndexMap;
 use milena_api::{ConnectError, TopicPartition};
-use milena_data::{SinkRecord, Text, Value};
+use milena_data::{SinkRecord, Struct, Text};
 use tracing::info;
 
 use super::{
@@ -17,7 +21,7 @@ use super::{
     offsets::OffsetsTable,
     rows::{LaidOut, Rows},
     settings::{InsertMode, Settings},
-    shape::{Shape, Target, pick},
+    shape::{self, Shape, Target, pick},
 };
 use crate::{
     cell::{Cell, Column},
@@ -52,7 +56,7 @@ pub(crate) struct Plan {
     delete: Write,
     sources: Vec<(Target, Column)>,
     keys: usize,
-    /// How rows are laid out in binary, where all they are is inserted.
+    /// How rows are laid out in binary, where they are inserted or upserted.
     layout: Option<Layout>,
 }
 
@@ -71,6 +75,8 @@ pub(crate) struct Writer {
     plans: HashMap<Text, Arc<Plan>>,
     /// Tables whose type is one of `table.types`.
     checked: HashSet<TableId>,
+    /// Rows that were laid out and numbered: they are in order also across the batches that are written together.
+    laid_out: AtomicI64,
 }
 
 impl Writer {
@@ -81,6 +87,7 @@ impl Writer {
             columns: HashMap::new(),
             plans: HashMap::new(),
             checked: HashSet::new(),
+            laid_out: AtomicI64::new(0),
         }
     }
 
@@ -117,15 +124,21 @@ impl Writer {
             if !plan.shape.fits(record) {
                 return None;
             }
-            let layout = match &plan.layout {
-                Some(layout) if laid_out && kind == WriteKind::Insert => Some(layout),
+            let layout = match plan
+                .layout
+                .as_ref()
+                .filter(|_| matches!(kind, WriteKind::Insert | WriteKind::Upsert))
+            {
+                Some(layout) if laid_out => Some(layout),
                 _ => None,
             };
             let table = &plan.insert.table;
             // Behind the last rows of its table, never before them.
             let last = buffers
                 .iter()
-                .rposition(|buffer| buffer.plan.insert.table == *table)
+                .rposition(|buffer| {
+                    Arc::ptr_eq(&buffer.plan, plan) || buffer.plan.insert.table == *table
+                })
                 .filter(|last| {
                     buffers.get(*last).is_some_and(|last| {
                         last.kind == kind
@@ -139,6 +152,11 @@ impl Writer {
                     plan: Arc::clone(plan),
                     kind,
                     rows: match layout {
+                        Some(layout)
+                            if kind == WriteKind::Upsert && layout.is_equal_by_bytes(plan.keys) =>
+                        {
+                            Rows::LaidOut(LaidOut::with_keys(most))
+                        }
                         Some(_) => Rows::LaidOut(LaidOut::default()),
                         None => Rows::Cells(Vec::with_capacity(most)),
                     },
@@ -150,7 +168,15 @@ impl Writer {
             };
             match (&mut buffer?.rows, layout) {
                 (Rows::LaidOut(rows), Some(layout)) => {
-                    self.lay_out(plan, layout, record, rows.next(), &mut scratch)?;
+                    let out = rows.next();
+                    let numbered = kind == WriteKind::Upsert;
+                    layout.begin(numbered, out);
+                    let key = self.lay_out(plan, layout, record, out, &mut scratch)?;
+                    if numbered {
+                        let number = self.laid_out.fetch_add(1, Ordering::Relaxed);
+                        layout.number(number, out);
+                        rows.key(key);
+                    }
                 }
                 (Rows::Cells(rows), None) => rows.push(self.row(plan, kind, record).ok()?),
                 _ => return None,
@@ -159,7 +185,8 @@ impl Writer {
         Some(buffers)
     }
 
-    /// Appends the row of a record in binary; `None`: it has cells that do not go so, or does not fit.
+    /// Appends the cells of a record's row in binary, and answers where those of its key lie; `None`: it has cells that do
+    /// not go so, or does not fit.
     fn lay_out(
         &self,
         plan: &Plan,
@@ -167,13 +194,24 @@ impl Writer {
         record: &SinkRecord,
         out: &mut Vec<u8>,
         scratch: &mut String,
-    ) -> Option<()> {
-        layout.begin(out);
+    ) -> Option<Range<usize>> {
+        let begin = out.len();
+        let mut key = begin..begin;
+        // Where nearly all columns come from.
+        let slots = record.value.value.as_struct().map(Struct::slots);
+        let slots = slots.unwrap_or_default();
         for (index, (target, column)) in plan.sources.iter().enumerate() {
-            let value = pick(target, record, self.settings.defaults);
-            if let Value::String(text) = &*value
-                && layout.text(index, text, out)
+            if index == plan.keys {
+                key.end = out.len();
+            }
+            if let shape::From::ValueField(at) = target.from
+                && let Some(value) = slots.get(at)
+                && layout.plain(index, value, out)
             {
+                continue;
+            }
+            let value = pick(target, record, self.settings.defaults);
+            if layout.plain(index, &value, out) {
                 continue;
             }
             let zone = &self.settings.common.zone;
@@ -182,7 +220,10 @@ impl Writer {
                 return None;
             }
         }
-        Some(())
+        if plan.sources.len() == plan.keys {
+            key.end = out.len();
+        }
+        Some(key)
     }
 
     /// Writes records and positions in one transaction.
@@ -607,16 +648,46 @@ async fn flush(session: &mut dyn Session, buffer: &mut Buffer) -> Result<(), Wri
     };
     let touched = match &mut buffer.rows {
         Rows::Cells(rows) => session.write(&write, rows).await,
-        Rows::LaidOut(rows) => session.write_laid_out(&write, rows.take()).await.map(Some),
+        Rows::LaidOut(rows) => {
+            let differ = rows.differ();
+            session.write_laid_out(&write, rows.take(), differ).await
+        }
     };
     let touched = touched.map_err(|error| keyless(error, &write))?;
-    if buffer.kind == WriteKind::Insert && touched.is_some_and(|touched| touched != expected) {
-        return Err(WriteError::Task(ConnectError::connect(format!(
-            "Update count ({}) did not sum up to total number of records inserted ({expected}) into {}",
-            touched.unwrap_or(0),
-            buffer.plan.insert.table.plain()
-        ))));
+    if let (WriteKind::Insert, Some(touched)) = (buffer.kind, touched) {
+        check_inserted(&buffer.plan, expected, touched)?;
     }
     buffer.rows.clear();
     Ok(())
+}
+
+fn check_inserted(plan: &Plan, expected: u64, touched: u64) -> Result<(), WriteError> {
+    if touched == expected {
+        return Ok(());
+    }
+    Err(WriteError::Task(ConnectError::connect(format!(
+        "Update count ({touched}) did not sum up to total number of records inserted ({expected}) into {}",
+        plan.insert.table.plain()
+    ))))
+}
+
+/// Sends rows that were laid out for an insert, without waiting for what becomes of them.
+pub(crate) async fn feed(session: &mut dyn Session, buffer: Buffer) -> Result<(), WriteError> {
+    let write = &buffer.plan.insert;
+    if let Rows::LaidOut(mut rows) = buffer.rows {
+        let fed = session.stream_laid_out(write, rows.take()).await;
+        fed.map_err(|error| keyless(error, write))?;
+    }
+    Ok(())
+}
+
+/// Waits until all rows that were fed are there: so many.
+pub(crate) async fn end_feed(
+    session: &mut dyn Session,
+    plan: &Plan,
+    rows: usize,
+) -> Result<(), WriteError> {
+    let touched = session.end_stream().await;
+    let touched = touched.map_err(|error| keyless(error, &plan.insert))?;
+    check_inserted(plan, rows as u64, touched)
 }

@@ -7,6 +7,7 @@ use milena_api::ConnectError;
 use milena_data::{Decimal, Rounding, Schema, SchemaBuilder, SchemaType, Text, Value};
 use num_bigint::BigInt;
 
+use super::direct::Direct;
 use crate::{
     cell::{Cell, Column, DAY_SECONDS, SqlType, Stamp, parse_date_time, parse_time},
     zone::{NEGATIVE_INFINITY, POSITIVE_INFINITY, Zone},
@@ -67,6 +68,10 @@ pub(crate) struct FieldMapping {
     pub(crate) name: Text,
     pub(crate) read: Read,
     pub(crate) schema: Schema,
+    /// Of the schema: asked for with each value.
+    pub(crate) is_optional: bool,
+    /// How a field of a row that is laid out becomes its value at once.
+    pub(super) direct: Option<Direct>,
 }
 
 /// The settings of the mapping.
@@ -84,6 +89,8 @@ impl Mapping {
             index,
             name: Text::from(column.name.as_str()),
             schema: schema_of(&read, column.nullable)?,
+            is_optional: column.nullable,
+            direct: None,
             read,
         })
     }

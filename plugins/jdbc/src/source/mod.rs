@@ -1,6 +1,7 @@
 //! The source: tables (or a query) polled in one of four modes, rows as records.
 
 mod connector;
+mod direct;
 mod mapping;
 mod offset;
 mod query;

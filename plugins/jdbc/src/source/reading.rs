@@ -1,9 +1,10 @@
 //! A query under way: its rows as they come, their values and offsets.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
 use milena_api::ConnectError;
-use milena_data::{Schema, Struct, Value};
+use milena_data::{Record, Schema, SchemaAndValue, SourceMap, SourceRecord, Struct, Text, Value};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
@@ -11,18 +12,26 @@ use super::{
     offset::Offset,
     query::Criteria,
     settings::Settings,
+    task::StepError,
 };
 use crate::{
     cell::Cell,
-    dialect::{DbError, DbErrorKind, Session},
+    dialect::{DbError, DbErrorKind, LaidOutRows, Session},
+    zone::Zone,
 };
 
 /// How many rows the reader fetches at once: up to three times as many are ahead of the batch in hand.
 const AHEAD: usize = 500;
 
+/// Some of the rows of a query.
+enum Part {
+    Rows(Vec<Vec<Cell>>),
+    Chunk(Bytes),
+}
+
 /// Fetches the rows of a query in a task of its own, some of them ahead.
 pub(super) struct Reader {
-    rows: mpsc::Receiver<Result<Vec<Vec<Cell>>, DbError>>,
+    parts: mpsc::Receiver<Result<Part, DbError>>,
     ended: JoinHandle<Box<dyn Session>>,
     /// What it ended with.
     failure: Option<DbError>,
@@ -39,24 +48,48 @@ impl Drop for Reader {
 }
 
 impl Reader {
-    fn new(mut session: Box<dyn Session>, batch: usize) -> Self {
-        let (give, rows) = mpsc::channel(1);
+    fn new(mut session: Box<dyn Session>, batch: usize, by_chunks: bool) -> Self {
+        let (give, parts) = mpsc::channel(1);
         let ended = tokio::spawn(async move {
             loop {
-                let fetched = session.fetch(batch).await;
-                let (ended, failed) = (fetched.as_ref().is_ok_and(Vec::is_empty), fetched.is_err());
+                let fetched = fetch(&mut *session, batch, by_chunks).await;
+                let (part, is_last) = match fetched {
+                    Ok((part, is_last)) => (Ok(part), is_last),
+                    Err(error) => (Err(error), true),
+                };
                 // The end is told by that of the channel.
-                if ended || give.send(fetched).await.is_err() || failed {
+                if give.send(part).await.is_err() || is_last {
                     return session;
                 }
             }
         });
         Self {
-            rows,
+            parts,
             ended,
             failure: None,
         }
     }
+}
+
+/// The next rows, and whether they are the last.
+async fn fetch(
+    session: &mut dyn Session,
+    max: usize,
+    by_chunks: bool,
+) -> Result<(Part, bool), DbError> {
+    if by_chunks {
+        let chunk = session.fetch_chunk().await?;
+        return Ok((Part::Chunk(chunk.bytes), chunk.is_last));
+    }
+    let rows = session.fetch(max).await?;
+    let is_last = rows.is_empty();
+    Ok((Part::Rows(rows), is_last))
+}
+
+/// What all records of a table have in common.
+pub(super) struct Common<'a> {
+    pub(super) topic: &'a Text,
+    pub(super) partition: &'a Arc<SourceMap>,
 }
 
 /// A query under way.
@@ -70,6 +103,10 @@ pub(super) struct Reading {
     pub(super) timestamps: Vec<usize>,
     /// Rows fetched and not yet given.
     pub(super) rows: VecDeque<Vec<Cell>>,
+    /// The rows, when they come as the database lays them out: then there is no offset.
+    pub(super) laid_out: Option<LaidOutRows>,
+    /// Records of such rows that are not yet a batch.
+    pub(super) ready: Vec<SourceRecord>,
     pub(super) ended: bool,
     /// Who fetches the next rows, once there were more than a batch.
     pub(super) reader: Option<Reader>,
@@ -86,40 +123,129 @@ impl Reading {
         batch: usize,
     ) -> Result<(), DbError> {
         while self.rows.len() <= batch && !self.ended {
-            let rows = match (&mut self.reader, &mut *session) {
-                (Some(reader), _) => match reader.rows.recv().await {
-                    Some(Ok(rows)) => rows,
-                    last => {
-                        // Kept before the next wait: when this call is dropped, another one finds it.
-                        if let Some(Err(error)) = last {
-                            reader.failure = Some(error);
-                        }
-                        let ended = (&mut reader.ended).await;
-                        let failure = reader.failure.take();
-                        self.reader = None;
-                        let Ok(open) = ended else {
-                            return Err(gone());
-                        };
-                        *session = Some(open);
-                        match failure {
-                            Some(error) => return Err(error),
-                            None => Vec::new(),
-                        }
-                    }
-                },
-                (None, Some(open)) => open.fetch(batch + 1 - self.rows.len()).await?,
-                (None, None) => return Err(gone()),
-            };
-            self.ended = rows.is_empty();
-            self.rows.extend(rows);
+            let max = batch + 1 - self.rows.len();
+            self.take_part(session, max).await?;
         }
+        self.read_ahead(session, batch);
+        Ok(())
+    }
+
+    /// As [`Self::fill`], of rows that come as the database lays them out: the records of a batch, or of what is left.
+    pub(super) async fn gather(
+        &mut self,
+        session: &mut Option<Box<dyn Session>>,
+        settings: &Settings,
+        common: Common<'_>,
+    ) -> Result<Vec<SourceRecord>, StepError> {
+        let batch = settings.batch;
+        loop {
+            // Not while it is waited for: a dropped call must not lose what was taken out of its place.
+            let mut ready = std::mem::take(&mut self.ready);
+            let converted = self.convert(&mut ready, settings, &common);
+            self.ready = ready;
+            converted?;
+            if self.ready.len() >= batch || self.ended {
+                break;
+            }
+            self.take_part(session, batch).await?;
+        }
+        self.read_ahead(session, batch);
+        let next = Vec::with_capacity(self.ready.len());
+        Ok(std::mem::replace(&mut self.ready, next))
+    }
+
+    /// Makes records of the rows at hand, up to a batch.
+    fn convert(
+        &mut self,
+        ready: &mut Vec<SourceRecord>,
+        settings: &Settings,
+        common: &Common<'_>,
+    ) -> Result<(), StepError> {
+        let Some(mut rows) = self.laid_out.take() else {
+            return Ok(());
+        };
+        let zone = &settings.common.zone;
+        while ready.len() < settings.batch {
+            let Some(mut row) = rows.next()? else { break };
+            let slots = if self.is_straight {
+                let mut slots = Vec::with_capacity(self.fields.len());
+                for (index, field) in self.fields.iter().enumerate() {
+                    let place = row.place()?;
+                    if let (Some(place), Some(direct)) = (&place, field.direct)
+                        && let Some(()) = direct.push(&mut slots, row.chunk(), place.clone(), zone)
+                    {
+                        continue;
+                    }
+                    let cell = match place {
+                        Some(place) => row.cell(index, place)?,
+                        None => Cell::Null,
+                    };
+                    slots.push(slot(field, cell, zone)?);
+                }
+                slots
+            } else {
+                self.slots(settings, row.cells()?)?
+            };
+            ready.push(SourceRecord {
+                record: self.record(common.topic, slots),
+                source_partition: Some(Arc::clone(common.partition)),
+                source_offset: None,
+            });
+        }
+        self.laid_out = Some(rows);
+        Ok(())
+    }
+
+    /// Waits for the next rows. A dropped call loses none.
+    async fn take_part(
+        &mut self,
+        session: &mut Option<Box<dyn Session>>,
+        max: usize,
+    ) -> Result<(), DbError> {
+        let by_chunks = self.laid_out.is_some();
+        let (part, is_last) = match (&mut self.reader, &mut *session) {
+            (Some(reader), _) => match reader.parts.recv().await {
+                Some(Ok(part)) => (part, false),
+                last => {
+                    // Kept before the next wait: when this call is dropped, another one finds it.
+                    if let Some(Err(error)) = last {
+                        reader.failure = Some(error);
+                    }
+                    let ended = (&mut reader.ended).await;
+                    let failure = reader.failure.take();
+                    self.reader = None;
+                    let Ok(open) = ended else {
+                        return Err(gone());
+                    };
+                    *session = Some(open);
+                    if let Some(error) = failure {
+                        return Err(error);
+                    }
+                    self.ended = true;
+                    return Ok(());
+                }
+            },
+            (None, Some(open)) => fetch(&mut **open, max, by_chunks).await?,
+            (None, None) => return Err(gone()),
+        };
+        self.ended = is_last;
+        match (part, &mut self.laid_out) {
+            (Part::Rows(rows), _) => self.rows.extend(rows),
+            (Part::Chunk(chunk), Some(rows)) => rows.go_on(chunk),
+            (Part::Chunk(_), None) => {}
+        }
+        Ok(())
+    }
+
+    /// While what was fetched is converted and sent, more is fetched.
+    fn read_ahead(&mut self, session: &mut Option<Box<dyn Session>>, batch: usize) {
         if !self.ended
             && self.reader.is_none()
             && let Some(open) = session.take()
         {
-            self.reader = Some(Reader::new(open, batch.min(AHEAD)));
+            let by_chunks = self.laid_out.is_some();
+            self.reader = Some(Reader::new(open, batch.min(AHEAD), by_chunks));
         }
-        Ok(())
     }
 
     /// The offset after a row. With timestamps alone, rows of one timestamp count only all together: a
@@ -167,43 +293,57 @@ impl Reading {
         Ok(offset)
     }
 
-    pub(super) fn value(
+    /// The values of a row, in the order of the fields.
+    pub(super) fn slots(
         &self,
         settings: &Settings,
         mut row: Vec<Cell>,
-    ) -> Result<Value, ConnectError> {
+    ) -> Result<Vec<Value>, ConnectError> {
         let zone = &settings.common.zone;
-        let of = |field: &FieldMapping, cell: Cell| {
-            let value = value(&field.read, cell, zone)
-                .map_err(|error| ConnectError::data(format!("column {}: {error}", field.name)))?;
-            if value.is_null() && !field.schema.is_optional() {
-                return Err(ConnectError::data(format!(
-                    "Invalid value: null used for required field: \"{}\", schema type: {}",
-                    field.name,
-                    field.schema.kind().name()
-                )));
-            }
-            Ok(value)
-        };
-        let slots: Result<Vec<Value>, ConnectError> =
-            if self.is_straight && row.len() == self.fields.len() {
-                // The values take the place of the cells, which are as large.
-                let mut fields = self.fields.iter();
-                let cells = row
-                    .into_iter()
-                    .map_while(|cell| Some((fields.next()?, cell)));
-                cells.map(|(field, cell)| of(field, cell)).collect()
-            } else {
-                let fields = self.fields.iter().map(|field| {
-                    let cell = row
-                        .get_mut(field.index)
-                        .map(|cell| std::mem::replace(cell, Cell::Null));
-                    of(field, cell.unwrap_or(Cell::Null))
-                });
-                fields.collect()
-            };
-        Ok(Struct::from_slots(self.schema.clone(), slots?).into())
+        if self.is_straight && row.len() == self.fields.len() {
+            // The values take the place of the cells, which are as large.
+            let mut fields = self.fields.iter();
+            let cells = row
+                .into_iter()
+                .map_while(|cell| Some((fields.next()?, cell)));
+            return cells.map(|(field, cell)| slot(field, cell, zone)).collect();
+        }
+        let slots = self.fields.iter().map(|field| {
+            let cell = row
+                .get_mut(field.index)
+                .map(|cell| std::mem::replace(cell, Cell::Null));
+            slot(field, cell.unwrap_or(Cell::Null), zone)
+        });
+        slots.collect()
     }
+
+    /// The record of a row.
+    #[inline]
+    pub(super) fn record(&self, topic: &Text, slots: Vec<Value>) -> Record {
+        Record {
+            topic: topic.clone(),
+            value: SchemaAndValue {
+                schema: Some(self.schema.clone()),
+                value: Struct::from_slots(self.schema.clone(), slots).into(),
+            },
+            ..Record::default()
+        }
+    }
+}
+
+/// The value of a field.
+#[inline]
+fn slot(field: &FieldMapping, cell: Cell, zone: &Zone) -> Result<Value, ConnectError> {
+    let value = value(&field.read, cell, zone)
+        .map_err(|error| ConnectError::data(format!("column {}: {error}", field.name)))?;
+    if value.is_null() && !field.is_optional {
+        return Err(ConnectError::data(format!(
+            "Invalid value: null used for required field: \"{}\", schema type: {}",
+            field.name,
+            field.schema.kind().name()
+        )));
+    }
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use milena_api::{ConnectError, SourceTask, SourceTaskContext};
 use milena_config::Props;
-use milena_data::{Record, SchemaAndValue, SchemaBuilder, SourceMap, SourceRecord, Text};
+use milena_data::{SchemaBuilder, SourceMap, SourceRecord, Text};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{
+    direct::Direct,
     offset::{Offset, old_partition, partition, query_partition},
     query::{Bounds, Criteria, Statements, Subject},
-    reading::Reading,
+    reading::{Common, Reading},
     settings::{Initial, Settings, TABLES},
 };
 use crate::{
     cell::{Column, SqlType, Stamp},
     connect::connect,
-    dialect::{DbError, DbErrorKind, Session},
+    dialect::{DbError, DbErrorKind, LaidOutRows, Session},
     plugins::Vendor,
     table::TableId,
 };
@@ -439,6 +440,20 @@ impl Run {
         let Some(reading) = &mut table.reading else {
             return Ok(None);
         };
+        if reading.laid_out.is_some() {
+            let common = Common {
+                topic: &table.topic,
+                partition: &table.partition,
+            };
+            let records = reading.gather(session, settings, common).await?;
+            if records.is_empty() {
+                return Ok(Some(Step::Ended));
+            }
+            if reading.ended && records.len() < settings.batch {
+                self.rotate();
+            }
+            return Ok(Some(Step::Rows(records)));
+        }
         // One row more than a batch: whether a timestamp may be committed depends on the next row's.
         reading.fill(session, settings.batch).await?;
         if reading.rows.is_empty() {
@@ -453,16 +468,9 @@ impl Run {
             };
             let next = reading.rows.front();
             offset = reading.offset(settings, &table.criteria, offset, &row, next)?;
-            let source_offset = (!table.criteria.is_bulk()).then(|| offset.write());
+            let source_offset = (!table.criteria.is_bulk()).then(|| offset.write().into());
             records.push(SourceRecord {
-                record: Record {
-                    topic: table.topic.clone(),
-                    value: SchemaAndValue {
-                        schema: Some(reading.schema.clone()),
-                        value: reading.value(settings, row)?,
-                    },
-                    ..Record::default()
-                },
+                record: reading.record(&table.topic, reading.slots(settings, row)?),
                 source_partition: Some(Arc::clone(&table.partition)),
                 source_offset,
             });
@@ -480,7 +488,7 @@ enum Step {
     Ended,
 }
 
-enum StepError {
+pub(super) enum StepError {
     Db(DbError),
     Connect(ConnectError),
 }
@@ -529,7 +537,7 @@ async fn begin(
     };
     let (sql, params) = statements.select(&table.subject, &table.criteria, &known, &bounds);
     debug!(topic = %table.topic, ?params, "query");
-    let mut columns = session.open(&sql, params).await?;
+    let (mut columns, laid_out) = session.open_large(&sql, params).await?;
     for column in &mut columns {
         if let Some(known) = known.iter().find(|known| known.name == column.name) {
             *column = known.clone();
@@ -552,6 +560,13 @@ async fn begin(
         }
     }
     let schema = builder.build().map_err(ConnectError::from)?;
+    if let Some(laid_out) = &laid_out {
+        let forms: Vec<_> = laid_out.forms().collect();
+        for field in &mut fields {
+            let form = forms.get(field.index);
+            field.direct = form.and_then(|form| Direct::of(form, &field.read));
+        }
+    }
     let place = |name: &String| {
         let exact = columns.iter().position(|column| column.name == *name);
         exact
@@ -586,6 +601,8 @@ async fn begin(
             .all(|(at, field)| field.index == at),
         fields,
         rows: VecDeque::new(),
+        laid_out: laid_out.map(LaidOutRows::new),
+        ready: Vec::new(),
         ended: false,
         reader: None,
     })

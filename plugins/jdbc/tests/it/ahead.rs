@@ -243,3 +243,69 @@ async fn nothing_is_written_behind_the_end() {
         }
     }
 }
+
+/// Upserts of many batches on their way: of each key the last row counts, in one batch and across batches. Without
+/// being asked for, all of them are there soon; inserts as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_row_of_each_key_counts() {
+    let Some(server) = postgres("the_last_row_of_each_key_counts", &[]) else {
+        return;
+    };
+    let until = |what: &str, sql: &str, wanted: &str| {
+        let begun = std::time::Instant::now();
+        while server.sql(sql) != [wanted] {
+            assert!(
+                begun.elapsed().as_secs() < 60,
+                "{what}: {:?}",
+                server.sql(sql)
+            );
+            std::thread::yield_now();
+        }
+    };
+    // Keys that differ within a batch and come again in the next one, keys that come twice in a batch; numbers, whose
+    // bytes tell whether they differ, and texts, of which only the server knows.
+    for (table, key, keys) in [
+        ("numbers", "id", 700),
+        ("twice", "id", 130),
+        ("texts", "item", 350),
+        ("pairs", "item,id", 700),
+    ] {
+        let heard = Heard::default();
+        let more = [
+            ("insert.mode", "upsert"),
+            ("pk.mode", "record_value"),
+            ("pk.fields", key),
+        ];
+        let mut task = start(&server, table, &heard, false, &more).await;
+        server.sql(&format!(
+            "alter table {table} add unique({key}); alter table {table} add note text"
+        ));
+        let schema = SchemaBuilder::structure()
+            .field("id", Schema::primitive(SchemaType::Int64, false))
+            .field("item", Schema::primitive(SchemaType::String, true))
+            .field("note", Schema::primitive(SchemaType::String, true))
+            .build()
+            .unwrap();
+        let one = |n: i64| {
+            let id = n % keys;
+            let item = Value::from(format!("item {id}"));
+            let values = vec![Value::Int64(id), item, Value::from(format!("{n}"))];
+            record(TOPIC, n, SchemaAndValue::default(), row(&schema, values))
+        };
+        let log: Vec<_> = (0..4200).map(one).collect();
+        for batch in log.chunks(BATCH) {
+            task.put(batch).await.unwrap();
+        }
+        let last = format!("select count(*),min(note::int),max(note::int) from {table}");
+        let wanted = format!("{keys}|{}|4199", 4200 - keys);
+        until(table, &last, &wanted);
+        task.stop().await;
+    }
+    let heard = Heard::default();
+    let mut task = start(&server, "inserted", &heard, false, &[]).await;
+    for batch in orders(1500, &[]).chunks(BATCH) {
+        task.put(batch).await.unwrap();
+    }
+    until("inserts", "select count(*) from inserted", "1500");
+    task.stop().await;
+}

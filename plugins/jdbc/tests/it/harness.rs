@@ -33,7 +33,7 @@ pub(crate) struct Offsets(Arc<Mutex<Vec<(SourceMap, SourceMap)>>>);
 impl Offsets {
     pub(crate) fn store(&self, record: &SourceRecord) {
         if let (Some(partition), Some(offset)) = (&record.source_partition, &record.source_offset) {
-            self.put((**partition).clone(), (**offset).clone());
+            self.put((**partition).clone(), offset.map().into_owned());
         }
     }
 
