@@ -1,4 +1,4 @@
-//! The library client with the same bytes and the same settings, and no engine.
+//! A data client with the same bytes and the same settings, and no engine.
 
 use std::{
     sync::{
@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::Result;
 use milena_kafka::ports::{AckSink, ClientProps, OutRecord};
+use milena_kafka::{DataClient, clients_with};
 
 use crate::{
     Figure,
@@ -32,13 +33,14 @@ fn props(bootstrap: &str, kind: &str) -> ClientProps {
 /// Produces and fetches.
 pub(crate) async fn run(
     bootstrap: &str,
+    client: DataClient,
     records: u64,
     runs: usize,
 ) -> Result<(Vec<Figure>, Vec<Figure>)> {
     let pid = std::process::id();
     let (mut produced, mut fetched) = (Vec::new(), Vec::new());
     for run in 0..=runs {
-        let topic = format!("alone-{run}");
+        let topic = format!("alone-{client:?}-{run}");
         create(bootstrap, &topic).await?;
         let mut settings = props(bootstrap, "producer.");
         // As a source task's.
@@ -58,7 +60,7 @@ pub(crate) async fn run(
             counted.fetch_add(good, Ordering::Relaxed);
             noted.get_or_init(|| (Instant::now(), good));
         });
-        let producer = milena_kafka::clients().producer(&settings, sink).await?;
+        let producer = clients_with(client).producer(&settings, sink).await?;
         let name: Arc<str> = topic.as_str().into();
         let before = cpu(pid)?;
         let value = record(Content::Line, 0);
@@ -82,7 +84,7 @@ pub(crate) async fn run(
         );
         producer.close(Duration::from_secs(1)).await;
         let settings = props(bootstrap, "consumer.");
-        let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
+        let mut fetcher = clients_with(client).fetcher(&settings).await?;
         let fetch_before = cpu(pid)?;
         let counted = count_with(&mut fetcher, &topic).await?;
         let fetch_used = cpu(pid)?;
@@ -111,13 +113,14 @@ pub(crate) async fn run(
 /// not counted.
 pub(crate) async fn transactions(
     bootstrap: &str,
+    client: DataClient,
     records: u64,
     rests: &[Duration],
 ) -> Result<Vec<(Duration, Figure)>> {
     let pid = std::process::id();
     let mut figures = Vec::new();
     for rest in rests {
-        let topic = format!("alone-transactions-{}", rest.as_micros());
+        let topic = format!("alone-{client:?}-transactions-{}", rest.as_micros());
         create(bootstrap, &topic).await?;
         let mut settings = props(bootstrap, "producer.");
         for (key, value) in [
@@ -127,7 +130,7 @@ pub(crate) async fn transactions(
         ] {
             settings.insert(key.to_owned(), value.to_owned());
         }
-        let producer = milena_kafka::clients()
+        let producer = clients_with(client)
             .producer(&settings, Arc::new(|_| {}))
             .await?;
         producer.init_transactions().await?;

@@ -15,16 +15,20 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use milena_kafka::ports::{Fetcher, OutRecord, StartAt};
+use milena_kafka::{DataClient, clients_with};
 use tokio::runtime::Runtime;
 
-use crate::worker::{Bench, begin, client, create, end, until};
+use crate::{
+    CLIENTS,
+    worker::{Bench, begin, client, create, end, until},
+};
 
 /// A thousand a second.
 const EVERY: Duration = Duration::from_millis(1);
 /// Not counted: a virtual machine compiles meanwhile.
-const WARM: u64 = 8_000;
+const WARM: u64 = 30_000;
 /// Counted.
-const COUNTED: u64 = 12_000;
+const COUNTED: u64 = 20_000;
 /// How often the end of a file is looked at.
 const LOOK: Duration = Duration::from_micros(200);
 /// How long the last record may take.
@@ -32,8 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both directions, on each worker, and the way from one data client to another.
 pub(crate) fn run(runtime: &Runtime, bench: &mut Bench) -> Result<()> {
-    let found = runtime.block_on(alone(bench.bootstrap()))?;
-    show("latency, client alone", "library", found);
+    for (client, name) in CLIENTS {
+        let found = runtime.block_on(alone(bench.bootstrap(), client, name))?;
+        show("latency, client alone", name, found);
+    }
     for (worker, url, _) in bench.workers()? {
         let found = sink(runtime, bench, worker, &url)?;
         show("latency, Kafka to file", worker, found);
@@ -149,20 +155,20 @@ fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
 }
 
 /// A fetcher of the data client that does nothing else.
-async fn alone(bootstrap: &str) -> Result<Vec<Duration>> {
-    let topic = "latency-alone";
+async fn alone(bootstrap: &str, data: DataClient, name: &str) -> Result<Vec<Duration>> {
+    let topic = format!("latency-alone-{name}");
+    let topic = topic.as_str();
     create(bootstrap, topic).await?;
     let settings = client(bootstrap);
-    let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
+    let clients = clients_with(data);
+    let mut fetcher = clients.fetcher(&settings).await?;
     let start = vec![(topic.into(), 0, Some(StartAt::Earliest))];
     fetcher.assign(start).await?;
     let zero = Instant::now();
     let mut settings = settings.clone();
     settings.insert("linger.ms".to_owned(), "0".to_owned());
     let name: Arc<str> = topic.into();
-    let producer = milena_kafka::clients()
-        .producer(&settings, Arc::new(|_| {}))
-        .await?;
+    let producer = clients.producer(&settings, Arc::new(|_| {})).await?;
     let sending = tokio::spawn(async move {
         let mut clock = tokio::time::interval(EVERY);
         for number in 0..=WARM + COUNTED {

@@ -5,14 +5,14 @@
 //! Each case is run once to warm up and then `--runs` times (3), Milena and Java in turns, on workers with the same
 //! settings. The clock runs from the moment the first records are at their destination to the moment the last is there,
 //! and what came in between is counted: the start of a connector, which a client alone does not have, is no part of a
-//! rate. CPU is that of the whole worker process from the connector's creation on, by all records. After that: the library
-//! client alone with the same bytes, our engine alone with a client that does nothing, how long a record is on its way at
-//! a thousand a second, and the memory of a worker whose sink does not move.
+//! rate. CPU is that of the whole worker process from the connector's creation on, by all records. Before that: the data
+//! clients alone (our own, and the library's) with the same bytes, which warms up the broker. After it: our engine alone
+//! with a client that does nothing, how long a record is on its way at a thousand a second, and the memory of a worker
+//! whose sink does not move.
 //!
-//! `--case NAME` runs the cases with the name in theirs (`client`, `transactions`,
-//! `engine`, `latency` and `stalled` are the others),
-//! `--no-java` leaves Java out, `--milena PATH` names another binary. Cases of dear records take a half or a quarter of
-//! `--records`.
+//! `--case NAME,NAME` runs the cases with one of the names in theirs (`client`, `transactions`,
+//! `engine`, `latency` and `stalled` are the others), `--no-java` leaves Java out, `--milena PATH` names another binary,
+//! `--client library` its data client. Cases of dear records take a half or a quarter of `--records`.
 
 mod alone;
 mod cases;
@@ -25,6 +25,7 @@ mod worker;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use milena_kafka::DataClient;
 use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 
 use crate::{
@@ -58,7 +59,15 @@ struct Options {
     only: Option<String>,
     java: bool,
     milena: PathBuf,
+    /// `milena.kafka.client` of the worker.
+    client: String,
 }
+
+/// The data clients that are measured alone.
+const CLIENTS: [(DataClient, &str); 2] = [
+    (DataClient::Native, "native"),
+    (DataClient::Library, "library"),
+];
 
 impl Options {
     fn parse() -> Result<Self> {
@@ -69,6 +78,7 @@ impl Options {
             only: None,
             java: true,
             milena: beside,
+            client: "native".to_owned(),
         };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
@@ -78,6 +88,7 @@ impl Options {
                 "--runs" => options.runs = value()?.parse()?,
                 "--case" => options.only = Some(value()?),
                 "--milena" => options.milena = value()?.into(),
+                "--client" => options.client = value()?,
                 "--no-java" => options.java = false,
                 other => bail!("unknown argument {other}"),
             }
@@ -89,25 +100,49 @@ impl Options {
     }
 
     fn takes(&self, name: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| name.contains(only))
+        let only = self.only.as_deref();
+        only.is_none_or(|only| only.split(',').any(|only| name.contains(only)))
     }
+}
+
+/// A Java machine as Kafka's scripts start it: their collector and its goals, with the heap of the program.
+pub(crate) fn machine(least: &str, most: &str) -> Vec<String> {
+    vec![
+        format!("-Xms{least}"),
+        format!("-Xmx{most}"),
+        "-server".to_owned(),
+        "-XX:+UseG1GC".to_owned(),
+        "-XX:MaxGCPauseMillis=20".to_owned(),
+        "-XX:InitiatingHeapOccupancyPercent=35".to_owned(),
+        "-XX:+ExplicitGCInvokesConcurrent".to_owned(),
+    ]
 }
 
 fn main() -> Result<()> {
     let options = Options::parse()?;
+    // The engine alone needs no broker.
+    if options.only.as_deref() == Some("engine") {
+        print_head(&options);
+        return engine(&tokio::runtime::Runtime::new()?, &options);
+    }
     let kafka = KafkaBroker::start_with(&BrokerOptions {
-        jvm: Some(vec!["-Xmx1g".to_owned(), "-XX:+UseG1GC".to_owned()]),
+        jvm: Some(machine("1g", "1g")),
         ..BrokerOptions::default()
     })?;
     let runtime = tokio::runtime::Runtime::new()?;
-    println!(
-        "{} records, {} runs after one to warm up; medians, least to most in brackets",
-        options.records, options.runs
-    );
-    println!(
-        "{:<24} {:<8} {:>28} {:>26}",
-        "case", "worker", "records/s", "CPU µs per record"
-    );
+    print_head(&options);
+    if options.takes("client") {
+        for (client, name) in CLIENTS {
+            let (produced, fetched) = runtime.block_on(alone::run(
+                &kafka.bootstrap(),
+                client,
+                options.records,
+                options.runs,
+            ))?;
+            show("client alone, produce", name, &produced);
+            show("client alone, fetch", name, &fetched);
+        }
+    }
     for exactly_once in [false, true] {
         let cases: Vec<&Case> = CASES
             .iter()
@@ -125,23 +160,16 @@ fn main() -> Result<()> {
             }
         }
     }
-    if options.takes("client") {
-        let (produced, fetched) = runtime.block_on(alone::run(
-            &kafka.bootstrap(),
-            options.records,
-            options.runs,
-        ))?;
-        show("client alone, produce", "library", &produced);
-        show("client alone, fetch", "library", &fetched);
-    }
     if options.takes("transactions") {
         let rests = [0, 1, 3, 6, 12].map(Duration::from_millis);
         let records = options.records / 4;
         let bootstrap = kafka.bootstrap();
-        let rested = runtime.block_on(alone::transactions(&bootstrap, records, &rests))?;
-        for (rest, figure) in rested {
-            let name = format!("transactions, rest {rest:?}");
-            show(&name, "library", &[figure]);
+        for (client, worker) in CLIENTS {
+            let of = alone::transactions(&bootstrap, client, records, &rests);
+            for (rest, figure) in runtime.block_on(of)? {
+                let name = format!("transactions, rest {rest:?}");
+                show(&name, worker, &[figure]);
+            }
         }
     }
     if options.takes("latency") || options.takes("stalled") {
@@ -155,10 +183,26 @@ fn main() -> Result<()> {
     }
     drop(kafka);
     if options.takes("engine") {
-        let (source, sink) = runtime.block_on(null::run(options.records, options.runs))?;
-        show("engine alone, source", "milena", &source);
-        show("engine alone, sink", "milena", &sink);
+        engine(&runtime, &options)?;
     }
+    Ok(())
+}
+
+fn print_head(options: &Options) {
+    println!(
+        "{} records, {} runs after one to warm up; medians, least to most in brackets",
+        options.records, options.runs
+    );
+    println!(
+        "{:<24} {:<8} {:>28} {:>26}",
+        "case", "worker", "records/s", "CPU µs per record"
+    );
+}
+
+fn engine(runtime: &tokio::runtime::Runtime, options: &Options) -> Result<()> {
+    let (source, sink) = runtime.block_on(null::run(options.records, options.runs))?;
+    show("engine alone, source", "milena", &source);
+    show("engine alone, sink", "milena", &sink);
     Ok(())
 }
 

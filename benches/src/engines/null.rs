@@ -5,7 +5,7 @@ use std::{
     fs,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -52,7 +52,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Counts what is sent, gives what is read.
 struct Null {
     sent: Arc<AtomicU64>,
-    to_read: u64,
+    /// What its fetcher gives, from the last to the first.
+    to_read: Mutex<Vec<PartitionBatch>>,
 }
 
 struct NullProducer {
@@ -97,9 +98,46 @@ impl Producer for NullProducer {
 }
 
 struct NullFetcher {
-    value: Bytes,
-    next: u64,
-    to_read: u64,
+    next: i64,
+    to_read: Vec<PartitionBatch>,
+}
+
+/// What the fetcher gives, from the last to the first. It is made before the clock begins: to read records is the client's
+/// work, and measured with it. The values of a batch lie in one buffer, as those that were fetched, and there are a few such
+/// buffers, so that they are in the caches as what was just received is.
+fn batches(records: u64) -> Vec<PartitionBatch> {
+    let block = |first: u64| {
+        let mut text = Vec::new();
+        for n in first..first + BATCH {
+            text.extend_from_slice(&input::record(Content::Line, n));
+        }
+        Bytes::from(text)
+    };
+    let blocks: Vec<Bytes> = (0..4).map(|n| block(n * BATCH)).collect();
+    let batch = |first: u64| {
+        let end = (first + BATCH).min(records);
+        let block = blocks.get((first / BATCH) as usize % blocks.len());
+        let block = block.cloned().unwrap_or_default();
+        let size = block.len() / BATCH as usize;
+        let records = (first..end)
+            .zip(0..)
+            .map(|(offset, place): (u64, usize)| InRecord {
+                offset: offset.cast_signed(),
+                timestamp: 1_700_000_000_000,
+                timestamp_type: TimestampType::CreateTime,
+                key: None,
+                value: Some(block.slice(place * size..(place + 1) * size)),
+                headers: Vec::new(),
+            });
+        PartitionBatch {
+            topic: TOPIC.into(),
+            partition: 0,
+            records: records.collect(),
+            next_offset: end.cast_signed(),
+        }
+    };
+    let count = records.div_ceil(BATCH);
+    (0..count).rev().map(|n| batch(n * BATCH)).collect()
 }
 
 #[async_trait]
@@ -117,29 +155,14 @@ impl Fetcher for NullFetcher {
         Ok(())
     }
     async fn position(&mut self, _: &str, _: i32) -> Result<i64, KafkaError> {
-        Ok(self.next.cast_signed())
+        Ok(self.next)
     }
     async fn poll(&mut self, max_wait: Duration) -> Result<Vec<PartitionBatch>, KafkaError> {
-        if self.next == self.to_read {
+        let Some(batch) = self.to_read.pop() else {
             tokio::time::sleep(max_wait).await;
             return Ok(Vec::new());
-        }
-        let end = (self.next + BATCH).min(self.to_read);
-        let records = (self.next..end).map(|offset| InRecord {
-            offset: offset.cast_signed(),
-            timestamp: 1_700_000_000_000,
-            timestamp_type: TimestampType::CreateTime,
-            key: None,
-            value: Some(self.value.clone()),
-            headers: Vec::new(),
-        });
-        let batch = PartitionBatch {
-            topic: TOPIC.into(),
-            partition: 0,
-            records: records.collect(),
-            next_offset: end.cast_signed(),
         };
-        self.next = end;
+        self.next = batch.next_offset;
         Ok(vec![batch])
     }
     async fn end_offsets(
@@ -292,10 +315,10 @@ impl KafkaClients for Null {
         Ok(Box::new(NullProducer { acks, sent }))
     }
     async fn fetcher(&self, _: &ClientProps) -> Result<Box<dyn Fetcher>, KafkaError> {
+        let mut to_read = self.to_read.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(NullFetcher {
-            value: input::record(Content::Line, 0),
             next: 0,
-            to_read: self.to_read,
+            to_read: std::mem::take(&mut *to_read),
         }))
     }
     async fn group(&self, _: &ClientProps, _: &str) -> Result<Arc<dyn GroupChannel>, KafkaError> {
@@ -360,6 +383,11 @@ async fn measure(class: &str, file: &Path, records: u64) -> Result<Figure> {
         ("header.converter", string),
     ];
     let config: Props = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let is_source = class == "FileStreamSource";
+    let to_read = match is_source {
+        true => Vec::new(),
+        false => batches(records),
+    };
     let sent = Arc::new(AtomicU64::new(0));
     let registry = Registry::builder()
         .connector(Arc::new(milena_file::FileStreamSourcePlugin))
@@ -370,7 +398,7 @@ async fn measure(class: &str, file: &Path, records: u64) -> Result<Figure> {
     let world = Arc::new(TaskWorld {
         clients: Arc::new(Null {
             sent: Arc::clone(&sent),
-            to_read: records,
+            to_read: Mutex::new(to_read),
         }),
         registry: Arc::new(registry),
         worker_props: Props::new(),
@@ -397,7 +425,6 @@ async fn measure(class: &str, file: &Path, records: u64) -> Result<Figure> {
     let (reports, mut reported) = mpsc::channel(64);
     let (begun, before) = (Instant::now(), cpu(pid)?);
     let handle = start_task(spec, 1, reports);
-    let is_source = class == "FileStreamSource";
     loop {
         let done = match is_source {
             true => sent.load(Ordering::Relaxed) == records,

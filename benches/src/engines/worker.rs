@@ -22,6 +22,7 @@ use crate::{
     Figure, Options,
     cases::Case,
     input::{self, Content},
+    machine,
 };
 
 /// How long anything may take.
@@ -125,11 +126,13 @@ impl Bench {
             }
             props
         };
-        let ours = Milena::start(&options.milena, dir.path(), &props("milena"))?;
+        let mut own = props("milena");
+        own.insert("milena.kafka.client".to_owned(), options.client.clone());
+        let ours = Milena::start(&options.milena, dir.path(), &own)?;
         let theirs = match options.java {
             true => {
-                // Java's own defaults of the compilers; the heap of Kafka's scripts for Connect.
-                let machine = ["-Xms256m", "-Xmx2g", "-XX:+UseG1GC"].map(str::to_owned);
+                // The heap of `connect-distributed.sh`.
+                let machine = machine("256m", "2g");
                 let java = JavaWorker::start_distributed_on(&props("java"), Some(&machine))?;
                 until("Java serves", || is(java.url(), "/connectors", 200))?;
                 Some(java)
