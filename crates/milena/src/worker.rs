@@ -9,7 +9,7 @@ use milena_config::{
     ConfigError, Props,
     worker::{DistributedConfig, ExactlyOnceSource, StandaloneConfig, WorkerConfig},
 };
-use milena_kafka::clients;
+use milena_kafka::{DataClient, clients_with};
 use milena_registry::Registry;
 use milena_rest::{BoundRest, RestServer, RestSettings, Services};
 use milena_rest_model::PluginPort;
@@ -60,6 +60,22 @@ pub(crate) fn embedded_props(group: &str, bootstrap: &str) -> Props {
 fn browser_guard(worker: &WorkerConfig) -> bool {
     let set = worker.originals().get("milena.rest.browser.guard");
     set.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+}
+
+/// Whose producers and fetchers the tasks have (`milena.kafka.client`).
+fn data_client(worker: &WorkerConfig) -> Result<DataClient, Exit> {
+    const NAME: &str = "milena.kafka.client";
+    let set = worker.originals().get(NAME).map(|value| value.trim());
+    match set {
+        None => Ok(DataClient::default()),
+        Some("native") => Ok(DataClient::Native),
+        Some("library") => Ok(DataClient::Library),
+        Some(other) => Err(Exit::cannot_start(ConfigError::invalid(
+            NAME,
+            other,
+            "it must be native or library",
+        ))),
+    }
 }
 
 /// Adds a REST listener on loopback, on this port or, when it is taken, on a free one.
@@ -186,7 +202,7 @@ fn deps(
     let port = Arc::new(port);
     let deps = WorkerDeps {
         props,
-        clients: clients(),
+        clients: clients_with(data_client(worker)?),
         registry,
         advertised_url: bound.advertised_url(),
         plugins: Arc::clone(&port) as Arc<dyn PluginPort>,

@@ -73,7 +73,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn worker_file(dir: &Path, bootstrap: &str, port: u16) -> String {
+fn worker_file(dir: &Path, bootstrap: &str) -> String {
     let at = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let jaas = |place: &str| {
         format!(
@@ -107,7 +107,7 @@ fn worker_file(dir: &Path, bootstrap: &str, port: u16) -> String {
          offset.storage.topic=o\noffset.storage.replication.factor=1\n\
          config.storage.topic=c\nconfig.storage.replication.factor=1\n\
          status.storage.topic=s\nstatus.storage.replication.factor=1\n\
-         offset.flush.interval.ms=500\nlisteners=http://127.0.0.1:{port}\n\
+         offset.flush.interval.ms=500\nlisteners=http://127.0.0.1:0\n\
          rest.extension.classes=BasicAuthSecurityRestExtension\nmilena.jaas.file={}\n\
          config.providers=file\nconfig.providers.file.class=File\nconfig.providers.file.param.allowed.paths={}\n\
          sasl.jaas.config={}\nproducer.sasl.jaas.config={}\n\
@@ -145,13 +145,10 @@ fn bytes_under(dir: &Path) -> Vec<u8> {
 fn no_secret_comes_out_of_a_whole_run_at_trace() {
     let (dir, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let kafka = Embedded::start(data.path());
-    let port = milena_testing_kafka::free_ports(1).unwrap()[0];
-    let file = worker_file(dir.path(), &kafka.bootstrap, port);
-    let worker = Milena::start(&["--log", "trace", "distributed", &file]);
+    let file = worker_file(dir.path(), &kafka.bootstrap);
+    let mut worker = Milena::start(&["--log", "trace", "distributed", &file]);
+    let port = worker.rest_port();
     let login = base64(&format!("anna:{}", canary("user-password")));
-    until("REST listens", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-    });
     until("the worker is healthy", || {
         call(port, "GET", "/health", &login, "").0 == 200
     });

@@ -7,12 +7,12 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use milena_kafka::ports::{Ack, ClientProps, OutRecord, StartAt};
 
-use crate::process::{Milena, PATIENCE, between_looks};
+use crate::process::Milena;
 
 /// `milena broker` on a free port.
 pub(crate) struct Embedded {
@@ -22,20 +22,9 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn start(data: &Path) -> Self {
-        let port = milena_testing_kafka::free_ports(1).unwrap()[0];
-        let bootstrap = format!("127.0.0.1:{port}");
-        let broker = Milena::start(&[
-            "broker",
-            "--listen",
-            &bootstrap,
-            "--data",
-            data.to_str().unwrap(),
-        ]);
-        let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(&bootstrap).is_err() {
-            assert!(Instant::now() < deadline, "the broker does not listen");
-            between_looks();
-        }
+        let data = data.to_str().unwrap();
+        let mut broker = Milena::start(&["broker", "--listen", "127.0.0.1:0", "--data", data]);
+        let bootstrap = broker.address("broker started");
         Self {
             _broker: broker,
             bootstrap,

@@ -2,16 +2,12 @@
 
 use std::{fs, time::Instant};
 
-use milena_testing_kafka::{BrokerOptions, KafkaBroker, free_ports};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker};
 
 use crate::{
     clients::Embedded,
     process::{Milena, PATIENCE, between_looks, call, get},
 };
-
-fn free_port() -> u16 {
-    free_ports(1).unwrap()[0]
-}
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -27,10 +23,6 @@ fn apache_kafka() -> KafkaBroker {
     let (key, value) = ("auto.create.topics.enable", "true");
     options.properties.insert(key.to_owned(), value.to_owned());
     KafkaBroker::start_with(&options).unwrap()
-}
-
-fn listens(port: u16) -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// Apache Kafka's own standalone files, with ports and paths of this test.
@@ -52,7 +44,6 @@ fn standalone_runs_on_apache_kafka() {
 
 fn standalone(bootstrap: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let rest_port = free_port();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     fs::write(at("test.txt"), "foo\nbar\n").unwrap();
     fs::write(
@@ -63,7 +54,7 @@ fn standalone(bootstrap: &str) {
              value.converter=org.apache.kafka.connect.json.JsonConverter\n\
              key.converter.schemas.enable=true\nvalue.converter.schemas.enable=true\n\
              offset.storage.file.filename={}\noffset.flush.interval.ms=10000\n\
-             plugin.path=/usr/share/java,libs/connect-file.jar\nlisteners=http://127.0.0.1:{rest_port}\n",
+             plugin.path=/usr/share/java,libs/connect-file.jar\nlisteners=http://127.0.0.1:0\n",
             at("connect.offsets")
         ),
     )
@@ -78,7 +69,7 @@ fn standalone(bootstrap: &str) {
         format!(r#"{{"name":"local-file-sink","config":{{"connector.class":"FileStreamSink","tasks.max":"1","file":"{}","topics":"connect-test"}}}}"#, at("test.sink.txt")),
     )
     .unwrap();
-    let worker = Milena::start(&[
+    let mut worker = Milena::start(&[
         "standalone",
         &at("connect-standalone.properties"),
         &at("connect-file-source.properties"),
@@ -87,6 +78,7 @@ fn standalone(bootstrap: &str) {
     until("the lines arrive", || {
         fs::read_to_string(at("test.sink.txt")).is_ok_and(|text| text == "foo\nbar\n")
     });
+    let rest_port = worker.rest_port();
     let (status, body) = get(&format!(
         "http://127.0.0.1:{rest_port}/connectors/local-file-source/status"
     ));
@@ -115,7 +107,6 @@ fn distributed_runs_on_apache_kafka() {
 
 fn distributed(bootstrap: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let rest_port = free_port();
     let file = dir.path().join("connect-distributed.properties");
     fs::write(
         &file,
@@ -127,12 +118,12 @@ fn distributed(bootstrap: &str) {
              offset.storage.topic=connect-offsets\noffset.storage.replication.factor=1\n\
              config.storage.topic=connect-configs\nconfig.storage.replication.factor=1\n\
              status.storage.topic=connect-status\nstatus.storage.replication.factor=1\n\
-             offset.flush.interval.ms=10000\nlisteners=HTTP://127.0.0.1:{rest_port}\n"
+             offset.flush.interval.ms=10000\nlisteners=HTTP://127.0.0.1:0\n"
         ),
     )
     .unwrap();
-    let worker = Milena::start(&["distributed", file.to_str().unwrap()]);
-    until("REST listens", || listens(rest_port));
+    let mut worker = Milena::start(&["distributed", file.to_str().unwrap()]);
+    let rest_port = worker.rest_port();
     until("the worker is healthy", || {
         let (status, body) = get(&format!("http://127.0.0.1:{rest_port}/health"));
         status == 200 && body.contains("healthy")

@@ -85,6 +85,35 @@ impl Milena {
         }
     }
 
+    /// Where it listens, as the line of its log says that says this.
+    pub(crate) fn address(&mut self, says: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Looked at first: what it said before it ended is there then.
+            let ended = self.child.try_wait().unwrap();
+            let said = self.said.lock().unwrap().clone();
+            let line = said.lines().find(|line| line.contains(says));
+            let address = line
+                .and_then(|line| line.split_once("address="))
+                .map(|at| at.1);
+            if let Some(address) = address.and_then(|text| text.split_whitespace().next()) {
+                return address.to_owned();
+            }
+            assert!(ended.is_none(), "it ended ({ended:?}): {said}");
+            assert!(
+                Instant::now() < deadline,
+                "it does not say {says:?}: {said}"
+            );
+            between_looks();
+        }
+    }
+
+    /// The port of its REST server.
+    pub(crate) fn rest_port(&mut self) -> u16 {
+        let address = self.address("the REST server listens");
+        address.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
     /// The quickstart on free ports in this directory, with JSON lines.
     pub(crate) fn quickstart(dir: &Path, more: &[&str]) -> Self {
         let dir = dir.to_str().unwrap();

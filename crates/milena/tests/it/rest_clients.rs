@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use milena_testing_kafka::{JavaWorker, free_ports, skipped};
+use milena_testing_kafka::{JavaWorker, skipped};
 
 use crate::{
     clients::{Embedded, missing},
@@ -118,10 +118,6 @@ fn distributed(bootstrap: &str) -> BTreeMap<String, String> {
         ("status.storage.topic", "go-status"),
         ("status.storage.replication.factor", "1"),
         ("offset.flush.interval.ms", "500"),
-        (
-            "listeners",
-            &format!("http://127.0.0.1:{}", free_ports(1).unwrap()[0]),
-        ),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into()
@@ -171,18 +167,13 @@ fn the_go_clients_run_their_life_cycles() {
     let dir = tempfile::tempdir().unwrap();
     let kafka = Embedded::start(&dir.path().join("data"));
     let props = distributed(&kafka.bootstrap);
-    let text: String = props.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
+    let mut text: String = props.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
+    text += "listeners=http://127.0.0.1:0\n";
     let file = dir.path().join("worker.properties");
     fs::write(&file, text).unwrap();
-    let url = &props["listeners"];
-    let _worker = Milena::start(&["distributed", file.to_str().unwrap()]);
-    let address = url.strip_prefix("http://").unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while std::net::TcpStream::connect(address).is_err() {
-        assert!(Instant::now() < deadline, "the worker does not listen");
-        between_looks();
-    }
-    go_life_cycles(&sources, url, false);
+    let mut worker = Milena::start(&["distributed", file.to_str().unwrap()]);
+    let url = format!("http://127.0.0.1:{}", worker.rest_port());
+    go_life_cycles(&sources, &url, false);
 }
 
 #[test]

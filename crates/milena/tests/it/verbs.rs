@@ -433,11 +433,10 @@ fn workers_are_asked_over_https() {
         let root = env!("CARGO_MANIFEST_DIR");
         format!("{root}/../../testing/golden/tls/{name}")
     };
-    let port = milena_testing_kafka::free_ports(1).unwrap()[0];
     let file = dir.path().join("worker.properties");
     let text = format!(
         "bootstrap.servers={}\nkey.converter=StringConverter\nvalue.converter=StringConverter\n\
-         offset.storage.file.filename={}\nlisteners=https://127.0.0.1:{port}\n\
+         offset.storage.file.filename={}\nlisteners=https://127.0.0.1:0\n\
          listeners.https.ssl.keystore.location={}\nlisteners.https.ssl.keystore.password=changeit\n\
          listeners.https.ssl.key.password=other-one\n",
         kafka.bootstrap,
@@ -445,14 +444,9 @@ fn workers_are_asked_over_https() {
         golden("worker.jks"),
     );
     fs::write(&file, text).unwrap();
-    let worker = Milena::start(&["standalone", file.to_str().unwrap()]);
-    let url = format!("https://localhost:{port}");
+    let mut worker = Milena::start(&["standalone", file.to_str().unwrap()]);
+    let url = format!("https://localhost:{}", worker.rest_port());
     let ca = golden("ca.pem");
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while at(&url, &["connectors", "list", "--cacert", &ca]).code != 0 {
-        assert!(std::time::Instant::now() < deadline, "it does not answer");
-        between_looks();
-    }
     assert_eq!(
         json(&url, &["connectors", "list", "--cacert", &ca]),
         serde_json::json!({})

@@ -1,10 +1,16 @@
 //! Apache Kafka is away when a worker starts, and later for a while: the worker waits, says so, and goes on.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use crate::cluster::world::{
     Cluster, SESSION, balanced, create, eventually, figure, long, own_kafka, rest, until,
 };
+
+/// Lines that are added twice a second while the broker is away.
+const LOAD: u64 = 1_000;
 
 #[test]
 fn a_worker_waits_for_its_broker() {
@@ -43,12 +49,19 @@ fn a_worker_waits_for_its_broker() {
     };
     until("a line goes through", || sunk("before"));
 
-    // Away for longer than the session, so that it has to come back into the group as well.
+    // Away for longer than the session, so that it has to come back into the group as well, under load.
+    let mut lines = 0;
+    let mut load = || {
+        let more: String = (lines..lines + LOAD).map(|n| format!("{n}\n")).collect();
+        lines += LOAD;
+        cluster.append("s", &more);
+        lines
+    };
+    load();
     kafka.kill();
     let away = Instant::now();
-    cluster.append("s", "meanwhile\n");
     let outage = match long() {
-        true => Duration::from_secs(180),
+        true => Duration::from_secs(300),
         false => SESSION + Duration::from_secs(2),
     };
     while away.elapsed() < outage {
@@ -60,12 +73,20 @@ fn a_worker_waits_for_its_broker() {
         .unwrap();
         assert_eq!(status, 200, "{body}");
         assert_ne!(body["tasks"][0]["state"], "FAILED", "{body}");
+        load();
         std::thread::park_timeout(Duration::from_millis(500));
     }
+    let all = load();
     kafka.restart().unwrap();
     let begun = Instant::now();
-    until("the line of the outage goes through", || sunk("meanwhile"));
-    figure("broker back: the next line is through after", begun);
+    until("the lines of the outage go through", || {
+        sunk(&(all - 1).to_string())
+    });
+    figure("broker back: all lines are through after", begun);
+    let text = super::world::text(&cluster.at("k.out"));
+    let numbers: BTreeSet<u64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    let lost: Vec<u64> = (0..all).filter(|n| !numbers.contains(n)).collect();
+    assert!(lost.is_empty(), "of {all}: {lost:?}");
     balanced(worker.url(), &[worker.id()], 2, 2);
     figure("broker back: all runs after", begun);
     assert_eq!(worker.terminate().code(), Some(0));

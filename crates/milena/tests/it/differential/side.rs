@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use milena_testing_kafka::{JavaWorker, free_ports};
+use milena_testing_kafka::JavaWorker;
 use serde_json::{Value, json};
 
 use crate::{
@@ -59,14 +59,12 @@ impl Side {
             let worker = JavaWorker::start_standalone(&props, &[]).unwrap();
             (worker.url().to_owned(), Process::Java(worker))
         } else {
-            let url = format!("http://127.0.0.1:{}", free_ports(1).unwrap()[0]);
-            props.insert("listeners".to_owned(), url.clone());
+            props.insert("listeners".to_owned(), "http://127.0.0.1:0".to_owned());
             let text: String = props.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
             fs::write(at("ours.properties"), text).unwrap();
-            (
-                url,
-                Process::Ours(Milena::start(&["standalone", &at("ours.properties")])),
-            )
+            let mut worker = Milena::start(&["standalone", &at("ours.properties")]);
+            let url = format!("http://127.0.0.1:{}", worker.rest_port());
+            (url, Process::Ours(worker))
         };
         eventually("the worker serves", || {
             let answer = rest("GET", &format!("{url}/connectors"), None)?;
