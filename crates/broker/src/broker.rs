@@ -12,7 +12,7 @@ use std::{
 };
 
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::{
@@ -28,8 +28,11 @@ use crate::{
     watch::Appends,
 };
 
-/// How long connections get to end by themselves at shutdown.
+/// How long accepting, coordination and maintenance get to end by themselves at shutdown, each.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// How long connections get for the requests that they are answering at shutdown.
+const CONNECTIONS_GRACE: Duration = Duration::from_secs(5);
 
 /// Why a broker could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) connections: AtomicUsize,
+    /// The tasks of connections: each holds the store, and with it the lock of the data directory.
+    pub(crate) serving: TaskTracker,
     pub(crate) request_memory: Memory,
     pub(crate) next_member: AtomicI64,
     pub(crate) stopping: CancellationToken,
@@ -122,6 +127,7 @@ impl Broker {
             groups,
             transactions,
             connections: AtomicUsize::new(0),
+            serving: TaskTracker::new(),
             request_memory: Memory::new(config.request_memory_max),
             next_member: AtomicI64::new(1),
             stopping: CancellationToken::new(),
@@ -173,12 +179,18 @@ impl RunningBroker {
         &self.addresses
     }
 
-    /// Ends connections and closes the logs, so that the next start need not scan them.
+    /// Ends connections and closes the logs, so that the next start need not scan them; the data directory can be opened
+    /// anew when it returns.
     pub async fn shutdown(mut self) {
         self.shared.stopping.cancel();
         for task in self.tasks.drain(..) {
             // A task that does not end by itself holds nothing that the close below needs.
             let _ = tokio::time::timeout(GRACE, task).await;
+        }
+        self.shared.serving.close();
+        let served = tokio::time::timeout(CONNECTIONS_GRACE, self.shared.serving.wait()).await;
+        if served.is_err() {
+            tracing::warn!(grace = ?CONNECTIONS_GRACE, "requests are still being answered at shutdown; the data directory stays locked until they are");
         }
         if let Err(error) = self.shared.store.close() {
             tracing::error!(%error, "the broker's logs were not closed cleanly; the next start scans them");

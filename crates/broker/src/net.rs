@@ -66,7 +66,8 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<Listener>, socket:
         }
         let (shared, listener) = (Arc::clone(&shared), Arc::clone(&listener));
         let counted = Counted::new(&shared);
-        tokio::spawn(async move {
+        let serving = shared.serving.clone();
+        serving.spawn(async move {
             let ended = tokio::select! {
                 () = shared.stopping.cancelled() => Ok(()),
                 ended = open(&shared, &listener, stream, peer.to_string()) => ended,

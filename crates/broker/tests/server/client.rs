@@ -200,6 +200,18 @@ impl Client {
         topic: &str,
         offset: i64,
     ) -> i16 {
+        let committed = self.try_commit(group, member, topic, offset).await;
+        committed.expect("an answer")
+    }
+
+    /// Nothing when the broker is gone before its answer.
+    pub(crate) async fn try_commit(
+        &mut self,
+        group: &str,
+        member: (&str, i32),
+        topic: &str,
+        offset: i64,
+    ) -> Option<i16> {
         let at = OffsetCommitRequestPartition::default().with_committed_offset(offset);
         let topic = OffsetCommitRequestTopic::default()
             .with_name(TopicName(text(topic)))
@@ -209,8 +221,8 @@ impl Client {
             .with_member_id(text(member.0))
             .with_generation_id_or_member_epoch(member.1)
             .with_topics(vec![topic]);
-        let answer: OffsetCommitResponse = self.call(ApiKey::OffsetCommit, 8, &request).await;
-        answer.topics[0].partitions[0].error_code
+        let answer: OffsetCommitResponse = self.try_call(ApiKey::OffsetCommit, 8, &request).await?;
+        Some(answer.topics[0].partitions[0].error_code)
     }
 
     /// Error and committed offset of partition 0, asking for stable offsets only.

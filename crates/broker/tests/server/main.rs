@@ -13,5 +13,6 @@ mod fetching;
 mod groups;
 mod hostile;
 mod parity;
+mod shutdown;
 mod storm;
 mod transactions;
