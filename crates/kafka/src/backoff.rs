@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::{client_props::Read, ports::KafkaError};
+
 /// Doublings that count: of more the most is reached anyway.
 const DOUBLINGS_MAX: u32 = 20;
 
@@ -17,6 +19,28 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    /// Between attempts at a request.
+    ///
+    /// # Errors
+    /// A setting is no time.
+    pub(crate) fn retries(read: &Read<'_>) -> Result<Self, KafkaError> {
+        Ok(Self {
+            first: read.millis("retry.backoff.ms", 100_u64)?,
+            most: read.millis("retry.backoff.max.ms", 1_000_u64)?,
+        })
+    }
+
+    /// Between attempts to connect to a broker.
+    ///
+    /// # Errors
+    /// A setting is no time.
+    pub(crate) fn reconnects(read: &Read<'_>) -> Result<Self, KafkaError> {
+        Ok(Self {
+            first: read.millis("reconnect.backoff.ms", 50_u64)?,
+            most: read.millis("reconnect.backoff.max.ms", 1_000_u64)?,
+        })
+    }
+
     /// The pause after so many failures that came before this one.
     pub(crate) fn after(&self, failures: u32) -> Duration {
         let most = self.most.max(self.first);

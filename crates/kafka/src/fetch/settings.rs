@@ -88,10 +88,7 @@ impl FetchSettings {
                 .unwrap_or(1),
             reset: reset(read.text("auto.offset.reset").unwrap_or("latest"))?,
             rack: read.text("client.rack").unwrap_or_default().to_owned(),
-            reconnect: Backoff {
-                first: read.millis("reconnect.backoff.ms", 50_u64)?,
-                most: read.millis("reconnect.backoff.max.ms", 1_000_u64)?,
-            },
+            reconnect: Backoff::reconnects(&read)?,
             rules: Rules {
                 check: read.flag("check.crcs", true)?,
                 committed,

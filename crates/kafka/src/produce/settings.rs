@@ -88,14 +88,8 @@ impl ProduceSettings {
             delivery_timeout: read.delivery_timeout(linger, request_timeout)?,
             request_timeout,
             retries,
-            backoff: Backoff {
-                first: read.millis("retry.backoff.ms", 100_u64)?,
-                most: read.millis("retry.backoff.max.ms", 1_000_u64)?,
-            },
-            reconnect: Backoff {
-                first: read.millis("reconnect.backoff.ms", 50_u64)?,
-                most: read.millis("reconnect.backoff.max.ms", 1_000_u64)?,
-            },
+            backoff: Backoff::retries(&read)?,
+            reconnect: Backoff::reconnects(&read)?,
             in_flight: in_flight.min(IN_FLIGHT_MAX),
             idempotent: read.idempotent(acks, retries, in_flight, transactional_id.is_some())?,
             transactional_id,

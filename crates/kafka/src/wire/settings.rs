@@ -76,10 +76,7 @@ impl WireSettings {
             request_timeout: read.millis("request.timeout.ms", 30_000_u32)?,
             api_timeout: read.millis("default.api.timeout.ms", 60_000_u32)?,
             connect_timeout: read.millis("socket.connection.setup.timeout.max.ms", 30_000_u64)?,
-            backoff: Backoff {
-                first: read.millis("retry.backoff.ms", 100_u64)?,
-                most: read.millis("retry.backoff.max.ms", 1_000_u64)?,
-            },
+            backoff: Backoff::retries(&read)?,
             metadata_age: read.millis("metadata.max.age.ms", 300_000_u64)?,
             send_buffer: buffer(&read, "send.buffer.bytes")?,
             receive_buffer: buffer(&read, "receive.buffer.bytes")?,
