@@ -3,10 +3,7 @@
 //! An unfinished last line is held back, and so is a trailing `\r` until the next byte tells whether a
 //! `\n` belongs to it. The lines of a batch share a buffer.
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read as _},
-};
+use std::{collections::VecDeque, io};
 
 use bytes::Bytes;
 use milena_data::Text;
@@ -43,21 +40,26 @@ impl LineBuffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Adds what a reader gives, at most so many bytes; answers how many came. With an error, what came before it is kept.
-    pub(crate) fn read_from(&mut self, reader: impl io::Read, max: usize) -> io::Result<usize> {
+    /// Adds what a reader gives at once, at most so many bytes; answers how many came. A pipe gives what it has: one is not
+    /// asked until it gave all that would fit.
+    pub(crate) fn read_from(&mut self, mut reader: impl io::Read, max: usize) -> io::Result<usize> {
         let given = self.given;
         if given > 0 {
             self.bytes.drain(..given);
             self.moved_by(given);
         }
         let before = self.bytes.len();
-        self.bytes.reserve_exact(max);
-        let outcome = reader.take(max as u64).read_to_end(&mut self.bytes);
-        match self.bytes.len() - before {
-            0 => outcome,
-            // The next read meets the error again.
-            came => Ok(came),
-        }
+        // Grows by halves at least, so that a line without an end is not copied with every read.
+        self.bytes.resize(before + max, 0);
+        let outcome = loop {
+            match reader.read(self.bytes.get_mut(before..).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => break outcome,
+            }
+        };
+        self.bytes
+            .truncate(before + outcome.as_ref().copied().unwrap_or_default());
+        outcome
     }
 
     /// So many bytes at the front, at least those that were given, are there no more.
@@ -174,6 +176,8 @@ fn find_end(bytes: &[u8], from: usize) -> Result<Ends, usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::LineBuffer;
 
     fn held(buffer: &LineBuffer) -> usize {
@@ -249,6 +253,19 @@ mod tests {
             assert_eq!(found, expected, "{read} bytes, {max} lines");
             assert_eq!(held(&buffer), 0);
         }
+    }
+
+    #[test]
+    fn what_a_pipe_gives_is_there_at_once() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"one\ntwo\nthr").unwrap();
+        let mut buffer = LineBuffer::default();
+        // The writer keeps the pipe open: to wait for more would be for ever.
+        assert_eq!(buffer.read_from(&reader, 100_000).unwrap(), 11);
+        assert_eq!(buffer.finished(10), 2);
+        drop(writer);
+        assert_eq!(buffer.read_from(&reader, 100_000).unwrap(), 0);
+        assert_eq!(held(&buffer), 11);
     }
 
     #[test]
