@@ -43,12 +43,14 @@ pub trait Appended {
 }
 
 impl Appended for String {
+    #[inline]
     fn append(&mut self, text: &str) {
         self.push_str(text);
     }
 }
 
 impl Appended for Vec<u8> {
+    #[inline]
     fn append(&mut self, text: &str) {
         self.extend_from_slice(text.as_bytes());
     }
@@ -56,7 +58,7 @@ impl Appended for Vec<u8> {
 
 /// Appends [`double_text`].
 pub fn push_double(out: &mut impl Appended, value: f64) {
-    if special(out, value) {
+    if special(out, value) || push_hundredths(out, value.abs()) {
         return;
     }
     let bits = value.to_bits();
@@ -71,6 +73,36 @@ pub fn push_double(out: &mut impl Appended, value: f64) {
         (fraction | hidden, exponent, DOUBLE_SIGNIFICANT_BITS)
     };
     digits(fraction, exponent - 1023, significant).write(out);
+}
+
+/// Numbers below this have at most six digits before the point.
+const HUNDREDTHS_BELOW: f64 = 1e6;
+
+/// Appends a positive number of at most two places behind the point, as prices are; `false`: it is something else. Digits
+/// are generated up to the first that tells it from its neighbours, and those are far away: these are all of them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is positive and below a hundred millions"
+)]
+fn push_hundredths(out: &mut impl Appended, value: f64) -> bool {
+    if value >= HUNDREDTHS_BELOW {
+        return false;
+    }
+    let hundredths = (value * 100.0 + 0.5) as u32;
+    if hundredths == 0 || f64::from(hundredths) / 100.0 != value {
+        return false;
+    }
+    out.append(itoa::Buffer::new().format(hundredths / 100));
+    let places = [
+        b'.',
+        b'0' + (hundredths / 10 % 10) as u8,
+        b'0' + (hundredths % 10) as u8,
+    ];
+    let shown = if hundredths.is_multiple_of(10) { 2 } else { 3 };
+    let places = places.get(..shown).unwrap_or_default();
+    out.append(std::str::from_utf8(places).unwrap_or_default());
+    true
 }
 
 /// Appends [`float_text`].
@@ -454,4 +486,50 @@ fn finish(
         digits.round_up();
     }
     digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DOUBLE_FRACTION_BITS, DOUBLE_SIGNIFICANT_BITS, digits, push_hundredths};
+
+    /// The digits as they are generated one by one.
+    fn generated(value: f64) -> String {
+        let bits = value.to_bits();
+        let hidden = 1 << DOUBLE_FRACTION_BITS;
+        let exponent = i32::try_from(bits >> DOUBLE_FRACTION_BITS).unwrap() - 1023;
+        let mut out = String::new();
+        let fraction = (bits & (hidden - 1)) | hidden;
+        digits(fraction, exponent, DOUBLE_SIGNIFICANT_BITS).write(&mut out);
+        out
+    }
+
+    #[test]
+    fn hundredths_are_as_they_are_generated() {
+        let near = (1..200_000).chain(99_900_000..100_000_000);
+        for hundredths in near.chain((0..1_000).map(|n| 200_000 + n * 99_777)) {
+            let value = f64::from(hundredths) / 100.0;
+            let mut out = String::new();
+            assert!(push_hundredths(&mut out, value), "{value}");
+            assert_eq!(out, generated(value));
+        }
+    }
+
+    #[test]
+    fn others_are_no_hundredths() {
+        for value in [
+            1e6,
+            0.001,
+            0.004_999,
+            1.005,
+            123.456,
+            0.1 + 0.2,
+            12.340_000_000_000_002,
+            f64::MIN_POSITIVE,
+            f64::MAX,
+        ] {
+            let mut out = String::new();
+            assert!(!push_hundredths(&mut out, value), "{value}");
+            assert_eq!(out, "");
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub use decimal::{DECIMAL_ZEROS_MAX, Decimal, DecimalBytes, Rounding, low_bits};
 pub use decimal_text::DECIMAL_TEXT_MAX;
 pub use error::DataError;
 pub use header::{Header, Headers};
-pub use map::{Iter as MapIter, MapValue};
+pub use map::{Iter as MapIter, MapKeys, MapValue};
 pub use projector::project;
 pub use record::{Record, SinkOrigin, SinkRecord, SourceRecord, TimestampType};
 pub use schema::{Field, LogicalType, Schema, SchemaAndValue, SchemaType};

@@ -56,6 +56,20 @@ impl Struct {
         &mut self.values
     }
 
+    /// Takes the slots out, for their memory. There are none then, until they are [set](Self::set_slots).
+    pub fn take_slots(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.values)
+    }
+
+    /// Makes this the struct of a schema and the given slots, in field order, without validation, whatever it was.
+    pub fn set_slots(&mut self, schema: &Schema, values: Vec<Value>) {
+        // Holders are not counted where nothing changes.
+        if !self.schema.same(schema) {
+            self.schema = schema.clone();
+        }
+        self.values = values;
+    }
+
     /// Schema and slots, to be taken apart.
     #[must_use]
     pub fn into_parts(self) -> (Schema, Vec<Value>) {
