@@ -73,17 +73,14 @@ pub(crate) struct Taken {
 
 /// Records of one batch that a poll takes.
 struct Span {
-    bytes: Source,
+    bytes: Bytes,
+    /// They are to be copied.
+    copied: bool,
     base_offset: i64,
     times: Times,
     /// Where the batch ends, if it ends with these.
     next_offset: Option<i64>,
     leader_epoch: i32,
-}
-
-enum Source {
-    Own(std::ops::Range<usize>),
-    Shared(Bytes),
 }
 
 impl Completed {
@@ -145,7 +142,6 @@ impl Completed {
             ..Taken::default()
         };
         let before = self.at;
-        let mut own = Vec::new();
         let mut spans: Vec<Span> = Vec::new();
         let mut fault = None;
         let mut got = 0;
@@ -164,7 +160,7 @@ impl Completed {
             if spans.is_empty() && open.base_offset < position {
                 open.drop_below(position);
             }
-            match open.span(limit - got, &mut own) {
+            match open.span(limit - got) {
                 Ok((span, count)) => {
                     got += count;
                     if let Some(next) = span.next_offset {
@@ -182,12 +178,12 @@ impl Completed {
         taken.bytes = self.at - before;
         // Batches without records of ours may end what was passed.
         let reached = passed;
-        let own = Bytes::from(own);
-        out.reserve(got);
+        out.reserve_exact(got);
+        let mut own = copied(&spans);
         for span in spans {
-            let bytes = match span.bytes {
-                Source::Own(range) => own.slice(range),
-                Source::Shared(bytes) => bytes,
+            let bytes = match span.copied {
+                true => own.split_to(span.bytes.len()),
+                false => span.bytes,
             };
             let begun = out.len();
             let read = read_records(&bytes, span.base_offset, span.times, keys, out);
@@ -303,7 +299,7 @@ impl Open {
     }
 
     /// So many of its records; the batch is done when a next offset is told.
-    fn span(&mut self, limit: usize, own: &mut Vec<u8>) -> Result<(Span, usize), String> {
+    fn span(&mut self, limit: usize) -> Result<(Span, usize), String> {
         let rest = self.records.get(self.at..).unwrap_or_default();
         let wanted = self.left.min(limit);
         let (bytes, count) = extent(rest, wanted);
@@ -314,24 +310,28 @@ impl Open {
         if ends && bytes < rest.len() {
             return Err("records are left behind the last of a batch".to_owned());
         }
-        let range = self.at..self.at + bytes;
-        let source =
-            if bytes > count.saturating_mul(COPIED_MAX) || (self.own && ends && self.at == 0) {
-                Source::Shared(self.records.slice(range))
-            } else {
-                let begin = own.len();
-                own.extend_from_slice(rest.get(..bytes).unwrap_or_default());
-                Source::Own(begin..own.len())
-            };
-        self.at += bytes;
-        self.left -= count;
+        let large = bytes > count.saturating_mul(COPIED_MAX);
+        let whole = self.own && ends && self.at == 0;
         let span = Span {
-            bytes: source,
+            bytes: self.records.slice(self.at..self.at + bytes),
+            copied: !large && !whole,
             base_offset: self.base_offset,
             times: self.times,
             next_offset: ends.then_some(self.next_offset),
             leader_epoch: self.leader_epoch,
         };
+        self.at += bytes;
+        self.left -= count;
         Ok((span, count))
     }
+}
+
+/// What is to be copied of these, one behind the other.
+fn copied(spans: &[Span]) -> Bytes {
+    let parts = || spans.iter().filter(|span| span.copied);
+    let mut own = Vec::with_capacity(parts().map(|span| span.bytes.len()).sum());
+    for span in parts() {
+        own.extend_from_slice(&span.bytes);
+    }
+    own.into()
 }
