@@ -34,6 +34,22 @@ pub trait RecordConverter: Send {
         bytes: Option<&Bytes>,
     ) -> Result<SchemaAndValue, ConnectError>;
 
+    /// As [`Self::to_connect`], in the place of what was made of an earlier record. That may be anything, and must not be
+    /// seen in the outcome: it is there for its memory.
+    ///
+    /// # Errors
+    /// As [`Self::to_connect`]; what is in the place then does not matter.
+    fn to_connect_at(
+        &mut self,
+        topic: &str,
+        headers: &[RawHeader],
+        bytes: Option<&Bytes>,
+        place: &mut SchemaAndValue,
+    ) -> Result<(), ConnectError> {
+        *place = self.to_connect(topic, headers, bytes)?;
+        Ok(())
+    }
+
     /// A value to bytes; may add headers (as converters with a schema registry can).
     ///
     /// # Errors

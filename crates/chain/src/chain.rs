@@ -105,7 +105,8 @@ impl Chain {
             && self.converters.is_per_record()
     }
 
-    /// As [`Self::decode_from`] the first stage, for a chain that [`works at once`](Self::works_at_once).
+    /// As [`Self::decode_from`] the first stage, for a chain that [`works at once`](Self::works_at_once). The key and the
+    /// value of the record may be those of an earlier one: their memory is used again.
     ///
     /// # Errors
     /// The stage that failed, with its class.

@@ -118,18 +118,21 @@ impl Converters {
             .all(|inner| matches!(inner, ConverterInstance::PerRecord(_)))
     }
 
-    /// As [`Self::decode`] of converters that work record by record: nothing is waited for.
+    /// As [`Self::decode`] of converters that work record by record: nothing is waited for. Key and value may be there,
+    /// of an earlier record.
     pub(crate) fn decode_at_once(
         &mut self,
         record: &mut Record,
         raw: RawRecord<'_>,
     ) -> Result<(), StageFailure> {
+        let (topic, headers) = (&record.topic, raw.headers);
         let key = self.key.one();
-        let key = key.and_then(|one| one.to_connect(&record.topic, raw.headers, raw.key));
-        record.key = key.map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
+        key.and_then(|one| one.to_connect_at(topic, headers, raw.key, &mut record.key))
+            .map_err(|e| self.key.failure(Stage::KeyConverter, e))?;
         let value = self.value.one();
-        let value = value.and_then(|one| one.to_connect(&record.topic, raw.headers, raw.value));
-        record.value = value.map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
+        value
+            .and_then(|one| one.to_connect_at(topic, headers, raw.value, &mut record.value))
+            .map_err(|e| self.value.failure(Stage::ValueConverter, e))?;
         if !raw.headers.is_empty() {
             let converter = &mut self.headers.inner;
             let headers = converter.all_to_connect(&record.topic, raw.headers);

@@ -10,6 +10,7 @@ use super::{
     decode, encode,
     fast::FastReader,
     schema_json, schema_read,
+    shapes::Shapes,
     tree::{self, Node},
 };
 
@@ -71,6 +72,7 @@ pub struct JsonConverter {
     read: ReadCache,
     write: WriteCache,
     members: MemberCache,
+    shapes: Shapes,
     /// The last schema that the slow way read, with its tree.
     slow: Option<(Node, Schema)>,
     /// Where a message is written.
@@ -104,6 +106,7 @@ impl JsonConverter {
             read: ReadCache::new(config.cache_size),
             write: WriteCache::new(config.cache_size),
             members: MemberCache::new(config.cache_size),
+            shapes: Shapes::default(),
             config,
             fixed,
             slow: None,
@@ -117,18 +120,29 @@ impl JsonConverter {
     /// # Errors
     /// The bytes are no JSON, no envelope, or do not fit the schema.
     pub fn decode(&mut self, bytes: &Bytes) -> Result<SchemaAndValue, ConnectError> {
+        let mut decoded = SchemaAndValue::default();
+        self.decode_at(bytes, &mut decoded)?;
+        Ok(decoded)
+    }
+
+    /// Bytes to a value in the place of one that was made before, as [`RecordConverter::to_connect_at`].
+    fn decode_at(&mut self, bytes: &Bytes, place: &mut SchemaAndValue) -> Result<(), ConnectError> {
         if self.fixed.is_none() {
-            let mut reader = FastReader::new(bytes, &self.config);
+            let spare = std::mem::take(&mut place.value);
+            let mut reader = FastReader::new(bytes, &self.config, &mut self.shapes, spare);
             let fast = if self.config.schemas_enable {
                 reader.envelope(&mut self.read)
             } else {
                 reader.plain().map(|value| (None, value))
             };
             if let Ok((schema, value)) = fast {
-                return Ok(SchemaAndValue::new(schema, value));
+                place.schema = schema;
+                place.value = value;
+                return Ok(());
             }
         }
-        with_stack(bytes, BAD_MESSAGE, || self.decode_slowly(bytes))
+        *place = with_stack(bytes, BAD_MESSAGE, || self.decode_slowly(bytes))?;
+        Ok(())
     }
 
     fn decode_slowly(&mut self, bytes: &[u8]) -> Result<SchemaAndValue, ConnectError> {
@@ -249,6 +263,22 @@ impl RecordConverter for JsonConverter {
         match bytes {
             Some(bytes) => self.decode(bytes),
             None => Ok(SchemaAndValue::default()),
+        }
+    }
+
+    fn to_connect_at(
+        &mut self,
+        _topic: &str,
+        _headers: &[RawHeader],
+        bytes: Option<&Bytes>,
+        place: &mut SchemaAndValue,
+    ) -> Result<(), ConnectError> {
+        match bytes {
+            Some(bytes) => self.decode_at(bytes, place),
+            None => {
+                *place = SchemaAndValue::default();
+                Ok(())
+            }
         }
     }
 

@@ -8,41 +8,49 @@ use milena_data::{
     Decimal, LogicalType, MapValue, Schema, SchemaType, Struct, Text, Value, logical,
 };
 
-use super::{cache::ReadCache, config::JsonConfig, scan, schema_read, tree};
+use super::{
+    cache::ReadCache, config::JsonConfig, fast_numbers::Number, scan, schema_read, shapes::Shapes,
+    tree,
+};
 
 /// Nesting beyond which the slow way is taken, which knows Jackson's limit.
 const NESTING_MAX: usize = 100;
-/// Integers up to this many digits surely fit 64 bits.
-const INTEGER_DIGITS_MAX: usize = 18;
-/// Longer numbers are left to the slow way, which knows Jackson's limit.
-const NUMBER_LENGTH_MAX: usize = 300;
-/// As above, for the names of members.
+/// Longer names of members are left to the slow way, which knows Jackson's limit.
 const NAME_LENGTH_MAX: usize = 1000;
 
 /// The message is not for the fast way.
 pub(crate) struct GiveUp;
 
-type Fast<T> = Result<T, GiveUp>;
-
-/// A number as it stands in the text.
-enum Number<'t> {
-    Integer(i64),
-    Real(&'t str),
-}
+pub(super) type Fast<T> = Result<T, GiveUp>;
 
 /// Reads one message.
 pub(crate) struct FastReader<'t> {
-    bytes: &'t Bytes,
-    at: usize,
+    pub(super) bytes: &'t Bytes,
+    pub(super) at: usize,
     config: &'t JsonConfig,
+    /// What objects without a schema look like.
+    pub(super) shapes: &'t mut Shapes,
+    /// How many of them have begun.
+    pub(super) objects: usize,
+    /// The value of an earlier message, whose memory the first object takes.
+    pub(super) spare: Value,
 }
 
 impl<'t> FastReader<'t> {
-    pub(crate) fn new(bytes: &'t Bytes, config: &'t JsonConfig) -> Self {
+    /// A reader of a message, which takes the place of the value of an earlier one.
+    pub(crate) fn new(
+        bytes: &'t Bytes,
+        config: &'t JsonConfig,
+        shapes: &'t mut Shapes,
+        spare: Value,
+    ) -> Self {
         Self {
             bytes,
             at: 0,
             config,
+            shapes,
+            objects: 0,
+            spare,
         }
     }
 
@@ -97,29 +105,29 @@ impl<'t> FastReader<'t> {
         Ok(Some(schema))
     }
 
-    fn rest(&self) -> &'t [u8] {
+    pub(super) fn rest(&self) -> &'t [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
     }
 
     /// The next byte that is no white space, consumed.
-    fn take(&mut self) -> Fast<u8> {
+    pub(super) fn take(&mut self) -> Fast<u8> {
         self.skip_space();
         let byte = self.peek().ok_or(GiveUp)?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn expect(&mut self, byte: u8) -> Fast<()> {
+    pub(super) fn expect(&mut self, byte: u8) -> Fast<()> {
         if self.take()? == byte {
             Ok(())
         } else {
@@ -154,7 +162,7 @@ impl<'t> FastReader<'t> {
     }
 
     /// A value without a schema.
-    fn any(&mut self, depth: usize) -> Fast<Value> {
+    pub(super) fn any(&mut self, depth: usize) -> Fast<Value> {
         if depth > NESTING_MAX {
             return Err(GiveUp);
         }
@@ -171,29 +179,10 @@ impl<'t> FastReader<'t> {
             Some(b'n') => self.word(b"null").map(|()| Value::Null),
             Some(_) => Ok(match self.number()? {
                 Number::Integer(n) => Value::Int64(n),
-                Number::Real(text) => Value::Float64(double(text)?),
+                Number::Real(real) => Value::Float64(real.double()?),
             }),
             None => Err(GiveUp),
         }
-    }
-
-    fn any_object(&mut self, depth: usize) -> Fast<Value> {
-        let mut map = MapValue::with_capacity(8);
-        // One bit for each name that came: without it there, no name needs to be compared.
-        let mut came = 0_u64;
-        self.object(|reader| {
-            let name = reader.name()?;
-            let value = reader.any(depth)?;
-            let bit = 1 << (trace(&name) & 63);
-            if came & bit == 0 {
-                came |= bit;
-                map.push_new(Value::String(name), value);
-            } else {
-                map.insert(name, value);
-            }
-            Ok(())
-        })?;
-        Ok(map.into())
     }
 
     /// The members of an object; the function reads a name, its colon and its value.
@@ -234,7 +223,7 @@ impl<'t> FastReader<'t> {
     }
 
     /// A member's name and its colon.
-    fn name(&mut self) -> Fast<Text> {
+    pub(super) fn name(&mut self) -> Fast<Text> {
         let name = self.string()?;
         if name.len() > NAME_LENGTH_MAX {
             return Err(GiveUp);
@@ -310,16 +299,21 @@ impl<'t> FastReader<'t> {
         }
     }
 
-    fn narrow(&mut self) -> Fast<i32> {
-        i32::try_from(self.integer()?).map_err(|_| GiveUp)
-    }
-
     fn structure(&mut self, schema: &Schema, depth: usize) -> Fast<Value> {
         if depth > NESTING_MAX {
             return Err(GiveUp);
         }
         let fields = schema.fields();
-        let mut slots = Vec::with_capacity(fields.len());
+        let mut place = match std::mem::take(&mut self.spare) {
+            Value::Struct(place) => Some(place),
+            _ => None,
+        };
+        let mut slots = match &mut place {
+            Some(place) => place.take_slots(),
+            None => Vec::new(),
+        };
+        slots.clear();
+        slots.reserve_exact(fields.len());
         let mut expected = 0;
         let mut filled = 0;
         self.object(|reader| {
@@ -358,7 +352,13 @@ impl<'t> FastReader<'t> {
                 }
             }
         }
-        Ok(Struct::from_slots(schema.clone(), slots).into())
+        Ok(match place {
+            Some(mut place) => {
+                place.set_slots(schema, slots);
+                Value::Struct(place)
+            }
+            None => Struct::from_slots(schema.clone(), slots).into(),
+        })
     }
 
     /// The index of the field that the next member names; members mostly come in the order of the
@@ -412,7 +412,7 @@ impl<'t> FastReader<'t> {
             }
             LogicalType::Decimal => put(Value::Decimal(match self.number()? {
                 Number::Integer(n) => Decimal::small(n, 0),
-                Number::Real(text) => Decimal::parse(text).map_err(|_| GiveUp)?,
+                Number::Real(real) => Decimal::parse(real.text()?).map_err(|_| GiveUp)?,
             })),
             LogicalType::Timestamp => put(Value::Instant(self.integer()?)),
             LogicalType::Date => {
@@ -446,102 +446,6 @@ impl<'t> FastReader<'t> {
             }
         };
         logical::decimal_to_logical(schema, bytes).map_err(|_| GiveUp)
-    }
-
-    fn integer(&mut self) -> Fast<i64> {
-        match self.number()? {
-            Number::Integer(n) => Ok(n),
-            Number::Real(_) => Err(GiveUp),
-        }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "Java's numeric cast is the behaviour"
-    )]
-    fn double(&mut self) -> Fast<f64> {
-        match self.number()? {
-            Number::Integer(n) => Ok(n as f64),
-            Number::Real(text) => double(text),
-        }
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "Java's numeric cast is the behaviour"
-    )]
-    fn float(&mut self) -> Fast<Value> {
-        Ok(Value::Float32(match self.number()? {
-            Number::Integer(n) => n as f32,
-            Number::Real(text) => {
-                let number: f32 = text.parse().map_err(|_| GiveUp)?;
-                if number == 0.0 {
-                    return Err(GiveUp);
-                } else {
-                    number
-                }
-            }
-        }))
-    }
-
-    fn digits(&mut self) -> (usize, i64) {
-        let start = self.at;
-        let mut number = 0_i64;
-        while let Some(byte @ b'0'..=b'9') = self.peek() {
-            number = number.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
-            self.at += 1;
-        }
-        (self.at - start, number)
-    }
-
-    fn number(&mut self) -> Fast<Number<'t>> {
-        let start = self.at;
-        let negative = self.peek() == Some(b'-');
-        if negative {
-            self.at += 1;
-        }
-        let (count, whole) = self.digits();
-        if count == 0 {
-            return Err(GiveUp);
-        }
-        let mut real = false;
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            real = true;
-            if self.digits().0 == 0 {
-                return Err(GiveUp);
-            }
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            real = true;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            // A long exponent is an error of its own.
-            if !(1..=4).contains(&self.digits().0) {
-                return Err(GiveUp);
-            }
-        }
-        if !matches!(
-            self.peek(),
-            None | Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')
-        ) {
-            return Err(GiveUp);
-        }
-        if real {
-            let text = self.bytes.get(start..self.at).unwrap_or_default();
-            if text.len() > NUMBER_LENGTH_MAX {
-                return Err(GiveUp);
-            }
-            return std::str::from_utf8(text)
-                .map(Number::Real)
-                .map_err(|_| GiveUp);
-        }
-        if count > INTEGER_DIGITS_MAX {
-            return Err(GiveUp);
-        }
-        Ok(Number::Integer(if negative { -whole } else { whole }))
     }
 
     /// A string; without escapes it shares the bytes of the message.
@@ -620,23 +524,5 @@ impl<'t> FastReader<'t> {
         }
         self.at += 4;
         Ok(unit)
-    }
-}
-
-/// A number that names of one object seldom share.
-fn trace(name: &str) -> usize {
-    let bytes = name.as_bytes();
-    let at = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(*byte));
-    name.len() + 5 * at(0) + 11 * at(name.len().wrapping_sub(1)) + 23 * at(name.len() / 2)
-}
-
-/// A real number by way of a decimal, as Jackson is set up: there is no negative zero.
-fn double(text: &str) -> Fast<f64> {
-    let number: f64 = text.parse().map_err(|_| GiveUp)?;
-    // Zero may be a tiny number, whose sign is kept, or a real zero, whose sign is not.
-    if number == 0.0 {
-        Err(GiveUp)
-    } else {
-        Ok(number)
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod remembered;
 
 use std::time::{Duration, Instant};
 
