@@ -137,7 +137,12 @@ impl Pipeline {
         })
     }
 
-    /// As [`Self::decode`], when nothing of it waits.
+    /// Whether nothing of it waits, nor tries again.
+    pub(super) fn works_at_once(&self) -> bool {
+        self.at_once
+    }
+
+    /// As [`Self::decode`], when nothing of it waits. Key and value of the record may be those of an earlier one.
     pub(super) fn decode_at_once(
         &mut self,
         record: &mut Record,

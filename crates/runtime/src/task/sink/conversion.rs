@@ -5,16 +5,20 @@
 
 use std::{collections::BTreeSet, collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
 use milena_api::ConnectError;
 use milena_core::task::SinkPartition;
 use milena_data::SinkRecord;
 use milena_kafka::ports::PartitionBatch;
 use tokio::{runtime::Handle, task::JoinHandle};
 
-use super::{decode::Decoder, reporter::Originals};
+use super::{batch::Batch, decode::Decoder, reporter::Originals};
 
 /// Fewer records than this are not worth another thread.
 const BESIDE_MIN: usize = 64;
+
+/// Records of more bytes than this are not kept until the next take their places.
+const SPARE_BYTES_MAX: usize = 4 << 20;
 
 /// Records of one partition, converted.
 pub(super) struct Converted {
@@ -24,6 +28,8 @@ pub(super) struct Converted {
     /// One past the last that was read.
     pub(super) next: i64,
     pub(super) records: Vec<SinkRecord>,
+    /// What their keys and values take, about.
+    pub(super) bytes: usize,
     /// What the task fails with.
     pub(super) failure: Option<ConnectError>,
 }
@@ -34,6 +40,8 @@ pub(super) struct Conversion {
     decoder: Option<Decoder>,
     working: Option<JoinHandle<(Decoder, Vec<Converted>)>>,
     ready: VecDeque<Converted>,
+    /// Records that the task is done with: the next are made in their places.
+    spare: Vec<SinkRecord>,
     /// What the reporter needs of each record; nothing is converted ahead then.
     originals: Option<Arc<Originals>>,
 }
@@ -44,6 +52,7 @@ impl Conversion {
             decoder: Some(decoder),
             working: None,
             ready: VecDeque::new(),
+            spare: Vec::new(),
             originals,
         }
     }
@@ -59,14 +68,30 @@ impl Conversion {
         self.working.is_some() || self.ready.iter().any(free)
     }
 
+    /// Takes records that the task is done with, to make the next in their places.
+    pub(super) fn reuse(&mut self, records: &mut Vec<SinkRecord>, bytes: usize) {
+        if bytes > SPARE_BYTES_MAX {
+            records.clear();
+        } else if !records.is_empty() {
+            self.spare = std::mem::take(records);
+        }
+    }
+
+    /// Gives the memory of such records back: nobody knows when the next come.
+    pub(super) fn rest(&mut self) {
+        self.spare = Vec::new();
+    }
+
     /// Begins to convert; what was begun before must be finished.
     pub(super) async fn begin(&mut self, batches: Vec<PartitionBatch>) {
         let Some(mut decoder) = self.decoder.take() else {
             return;
         };
+        let mut spare = std::mem::take(&mut self.spare);
         let count: usize = batches.iter().map(|batch| batch.records.len()).sum();
         if !self.works_ahead() || count < BESIDE_MIN {
-            let converted = convert(&mut decoder, batches, self.originals.as_deref()).await;
+            let converted =
+                convert(&mut decoder, batches, &mut spare, self.originals.as_deref()).await;
             self.ready.extend(converted);
             self.decoder = Some(decoder);
             return;
@@ -74,7 +99,7 @@ impl Conversion {
         // Plugins work here: a thread that nobody else waits for.
         let runtime = Handle::current();
         self.working = Some(tokio::task::spawn_blocking(move || {
-            let converted = runtime.block_on(convert(&mut decoder, batches, None));
+            let converted = runtime.block_on(convert(&mut decoder, batches, &mut spare, None));
             (decoder, converted)
         }));
     }
@@ -122,6 +147,7 @@ impl Conversion {
 async fn convert(
     decoder: &mut Decoder,
     batches: Vec<PartitionBatch>,
+    spare: &mut Vec<SinkRecord>,
     originals: Option<&Originals>,
 ) -> Vec<Converted> {
     let mut all = Vec::with_capacity(batches.len());
@@ -129,30 +155,39 @@ async fn convert(
         let Some(last) = batch.records.last() else {
             continue;
         };
+        let count = batch.records.len();
+        let spare = match spare.len() {
+            more if more > count => spare.split_off(more - count),
+            _ => std::mem::take(spare),
+        };
+        decoder.begin_batch(&batch.topic, spare.first());
+        let mut records = Batch::new(spare, count);
         let mut converted = Converted {
             partition: (Arc::clone(&batch.topic), batch.partition),
-            read: batch.records.len(),
+            read: count,
             next: last.offset + 1,
-            records: Vec::with_capacity(batch.records.len()),
+            records: Vec::new(),
+            bytes: 0,
             failure: None,
         };
-        decoder.begin_batch(&batch.topic);
         for record in batch.records {
             if let Some(originals) = originals {
                 originals.keep(&batch.topic, batch.partition, &record);
             }
-            let records = &mut converted.records;
+            let sizes = [&record.key, &record.value].map(|one| one.as_ref().map_or(0, Bytes::len));
+            converted.bytes += sizes.iter().sum::<usize>();
             let (topic, partition) = (&batch.topic, batch.partition);
-            let begun = decoder.begin(partition, &record, records);
+            let begun = decoder.begin(partition, &record, &mut records);
             if begun.is_done() {
                 continue;
             }
-            let finished = decoder.finish(begun, topic, partition, &record, records);
+            let finished = decoder.finish(begun, topic, partition, &record, &mut records);
             if let Err(error) = finished.await {
                 converted.failure = Some(error);
                 break;
             }
         }
+        converted.records = records.into_records();
         let failed = converted.failure.is_some();
         all.push(converted);
         if failed {
@@ -161,3 +196,7 @@ async fn convert(
     }
     all
 }
+
+#[cfg(test)]
+#[path = "conversion_tests.rs"]
+mod tests;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use milena_api::{ConnectError, RawHeader};
 use milena_chain::RawRecord;
-use milena_data::{Record, SinkOrigin, SinkRecord, Text, TimestampType};
+use milena_data::{Headers, Record, SchemaAndValue, SinkOrigin, SinkRecord, Text, TimestampType};
 use milena_kafka::ports::{self, InRecord};
 
-use super::dead_letters::{DeadLetters, Original};
+use super::{
+    batch::Batch,
+    dead_letters::{DeadLetters, Original},
+};
 use crate::task::{
     failing::{ErrorPolicy, StageFailure},
     pipeline::Pipeline,
@@ -37,10 +40,14 @@ impl Decoder {
         }
     }
 
-    /// The records that follow are of a batch from this topic. Its name is shared by the records of one batch only: those of
-    /// the last are in the hands of the task, and to count holders on two threads is slow.
-    pub(super) fn begin_batch(&mut self, topic: &str) {
-        self.topic = topic.into();
+    /// The records that follow are of a batch from this topic. Its name is shared by the records of one batch only, and of
+    /// those that it takes the places of: others are in the hands of the task, and to count holders on two threads is slow.
+    pub(super) fn begin_batch(&mut self, topic: &str, spare: Option<&SinkRecord>) {
+        let origin = spare.and_then(|record| record.origin.as_ref());
+        self.topic = match origin {
+            Some(origin) if origin.topic == topic => origin.topic.clone(),
+            _ => topic.into(),
+        };
     }
 
     /// Adds the record to the batch and converts it there, as far as nothing is waited for: most records are done then
@@ -49,7 +56,7 @@ impl Decoder {
         &mut self,
         partition: i32,
         consumed: &InRecord,
-        batch: &mut Vec<SinkRecord>,
+        batch: &mut Batch,
     ) -> Begun {
         let timestamp = match consumed.timestamp {
             -1 => None,
@@ -61,27 +68,58 @@ impl Decoder {
             }
             timestamp => Some(timestamp),
         };
-        batch.push(Record {
-            topic: self.topic.clone(),
-            partition: Some(partition),
-            timestamp,
-            origin: Some(SinkOrigin {
-                topic: self.topic.clone(),
-                partition,
-                offset: consumed.offset,
-                timestamp_type: match consumed.timestamp_type {
-                    ports::TimestampType::CreateTime => TimestampType::CreateTime,
-                    ports::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
-                    ports::TimestampType::None => TimestampType::None,
-                },
-            }),
-            ..Record::default()
-        });
+        batch.add();
         let headers = raw_headers(consumed);
         Begun(Ok(batch.last_mut().and_then(|record| {
+            self.set_out(record, partition, timestamp, consumed);
             let raw = raw(consumed, &headers);
             self.pipeline.decode_at_once(record, raw)
         })))
+    }
+
+    /// Makes a record that is not converted yet out of another; of its key and value only the memory is left.
+    fn set_out(
+        &self,
+        record: &mut SinkRecord,
+        partition: i32,
+        timestamp: Option<i64>,
+        consumed: &InRecord,
+    ) {
+        // All of it: nothing of the other may be left.
+        let Record {
+            topic,
+            partition: number,
+            key,
+            value,
+            timestamp: time,
+            headers,
+            origin,
+        } = record;
+        share(&self.topic, topic);
+        *number = Some(partition);
+        *time = timestamp;
+        if !headers.is_empty() {
+            *headers = Headers::default();
+        }
+        if !self.pipeline.works_at_once() {
+            *key = SchemaAndValue::default();
+            *value = SchemaAndValue::default();
+        }
+        let timestamp_type = match consumed.timestamp_type {
+            ports::TimestampType::CreateTime => TimestampType::CreateTime,
+            ports::TimestampType::LogAppendTime => TimestampType::LogAppendTime,
+            ports::TimestampType::None => TimestampType::None,
+        };
+        let origin = origin.get_or_insert_with(|| SinkOrigin {
+            topic: Text::default(),
+            partition,
+            offset: 0,
+            timestamp_type,
+        });
+        share(&self.topic, &mut origin.topic);
+        origin.partition = partition;
+        origin.offset = consumed.offset;
+        origin.timestamp_type = timestamp_type;
     }
 
     /// Ends what was begun. What is filtered, or skipped by tolerance and (when configured) on its way to the dead letter
@@ -92,7 +130,7 @@ impl Decoder {
         topic: &str,
         partition: i32,
         consumed: &InRecord,
-        batch: &mut Vec<SinkRecord>,
+        batch: &mut Batch,
     ) -> Result<(), ConnectError> {
         let decoded = match (begun.0?, batch.last_mut()) {
             (Some(decoded), _) => decoded,
@@ -104,7 +142,7 @@ impl Decoder {
             (None, None) => return Ok(()),
         };
         if !matches!(decoded, Ok(true)) {
-            batch.pop();
+            batch.drop_last();
         }
         let Err(failure) = decoded else {
             return Ok(());
@@ -130,6 +168,13 @@ impl Begun {
     /// It is in the batch, and nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.0, Ok(Some(Ok(true))))
+    }
+}
+
+/// Puts a text in a place where it mostly is: its holders are not counted then.
+fn share(text: &Text, place: &mut Text) {
+    if !std::ptr::eq(text.as_bytes(), place.as_bytes()) {
+        *place = text.clone();
     }
 }
 

@@ -9,6 +9,8 @@ use milena_data::SinkRecord;
 #[derive(Default)]
 pub(super) struct Delivery {
     pub(super) records: Vec<SinkRecord>,
+    /// What their keys and values took in Kafka, about.
+    pub(super) bytes: usize,
     /// One past the last record read of each partition, dropped records included.
     pub(super) positions: BTreeMap<SinkPartition, i64>,
     /// `put` asked for the same batch again.

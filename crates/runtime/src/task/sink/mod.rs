@@ -1,5 +1,6 @@
 //! Sink tasks: read, convert, transform, put, commit what the task confirmed (spec `distributed.md` 5).
 
+mod batch;
 mod broker_assigned;
 mod conversion;
 mod dead_letters;

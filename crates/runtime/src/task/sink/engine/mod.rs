@@ -341,8 +341,14 @@ impl Engine {
             }
             () = self.conversion.finished(), if converting => Ok(Vec::new()),
             polled = self.fetcher.poll(wait), if reading && !converting => polled,
-            () = tokio::time::sleep_until(until) => return Ok(()),
+            () = tokio::time::sleep_until(until) => {
+                self.conversion.rest();
+                return Ok(());
+            }
         };
+        if !converting && matches!(&batches, Ok(none) if none.is_empty()) {
+            self.conversion.rest();
+        }
         self.convert(batches).await?;
         if !converting && self.conversion.works_ahead() {
             // What is on a thread of its own is taken when it is done; what was not worth one is there now.
@@ -394,6 +400,7 @@ impl Engine {
             read,
             next,
             mut records,
+            bytes,
             failure,
         } = converted;
         self.running.metrics.read(&partition, read, next);
@@ -404,6 +411,7 @@ impl Engine {
             true => self.delivery.records = records,
             false => self.delivery.records.append(&mut records),
         }
+        self.delivery.bytes += bytes;
         self.topics_used.tick();
         if let Some(topic) = self.topics_used.first(&partition.0) {
             self.running.reports.send(TaskEvent::TopicUsed(topic)).await;
@@ -450,7 +458,8 @@ impl Engine {
         for (partition, next) in std::mem::take(&mut self.delivery.positions) {
             self.book.delivered(&partition, next);
         }
-        self.delivery.records.clear();
+        let bytes = std::mem::take(&mut self.delivery.bytes);
+        self.conversion.reuse(&mut self.delivery.records, bytes);
         self.delivery.again = false;
         if let Some(originals) = &self.originals {
             originals.clear();
