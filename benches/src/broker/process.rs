@@ -8,22 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use milena_testing_kafka::{BrokerOptions, KafkaBroker, free_ports};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, free_ports, scripts_machine};
 use tempfile::TempDir;
 
 use crate::client::Client;
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What Apache Kafka's own start script gives its machine.
-const KAFKA_JVM: [&str; 7] = [
-    "-Xmx1G",
-    "-Xms1G",
-    "-server",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-];
 
 pub(crate) enum Server {
     Milena { child: Child, _dir: Option<TempDir> },
@@ -102,7 +92,7 @@ impl Broker {
 
     pub(crate) fn kafka() -> Result<Self> {
         let options = BrokerOptions {
-            jvm: Some(KAFKA_JVM.map(str::to_owned).to_vec()),
+            jvm: Some(scripts_machine("1g", "1g")),
             ..BrokerOptions::default()
         };
         let mut broker = KafkaBroker::start_with(&options)?;

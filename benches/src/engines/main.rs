@@ -26,7 +26,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use milena_kafka::DataClient;
-use milena_testing_kafka::{BrokerOptions, KafkaBroker};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, scripts_machine};
 
 use crate::{
     cases::{CASES, Case},
@@ -105,19 +105,6 @@ impl Options {
     }
 }
 
-/// A Java machine as Kafka's scripts start it: their collector and its goals, with the heap of the program.
-pub(crate) fn machine(least: &str, most: &str) -> Vec<String> {
-    vec![
-        format!("-Xms{least}"),
-        format!("-Xmx{most}"),
-        "-server".to_owned(),
-        "-XX:+UseG1GC".to_owned(),
-        "-XX:MaxGCPauseMillis=20".to_owned(),
-        "-XX:InitiatingHeapOccupancyPercent=35".to_owned(),
-        "-XX:+ExplicitGCInvokesConcurrent".to_owned(),
-    ]
-}
-
 fn main() -> Result<()> {
     let options = Options::parse()?;
     // The engine alone needs no broker.
@@ -126,7 +113,7 @@ fn main() -> Result<()> {
         return engine(&tokio::runtime::Runtime::new()?, &options);
     }
     let kafka = KafkaBroker::start_with(&BrokerOptions {
-        jvm: Some(machine("1g", "1g")),
+        jvm: Some(scripts_machine("1g", "1g")),
         ..BrokerOptions::default()
     })?;
     let runtime = tokio::runtime::Runtime::new()?;

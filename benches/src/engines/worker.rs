@@ -15,14 +15,13 @@ use anyhow::{Context as _, Result, bail};
 use milena_kafka::ports::{
     Admin, ClientProps, Fetcher, Isolation, ListAt, NewTopic, OutRecord, StartAt,
 };
-use milena_testing_kafka::JavaWorker;
+use milena_testing_kafka::{JavaWorker, scripts_machine};
 use tokio::runtime::Runtime;
 
 use crate::{
     Figure, Options,
     cases::Case,
     input::{self, Content},
-    machine,
 };
 
 /// How long anything may take.
@@ -132,7 +131,7 @@ impl Bench {
         let theirs = match options.java {
             true => {
                 // The heap of `connect-distributed.sh`.
-                let machine = machine("256m", "2g");
+                let machine = scripts_machine("256m", "2g");
                 let java = JavaWorker::start_distributed_on(&props("java"), Some(&machine))?;
                 until("Java serves", || is(java.url(), "/connectors", 200))?;
                 Some(java)

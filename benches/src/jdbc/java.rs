@@ -3,10 +3,10 @@
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
-use milena_testing_kafka::JavaWorker;
+use milena_testing_kafka::{JavaWorker, scripts_machine};
 
 use crate::{
-    Bench, JAVA_MAX, JVM,
+    Bench, HEAP, JAVA_MAX,
     process::{call, until},
 };
 
@@ -58,7 +58,7 @@ pub(crate) fn measure(bench: &Bench, insert: f64, upsert: f64) -> Result<()> {
     };
     let mut props = bench.props("java");
     props.insert("plugin.path".to_owned(), dir.display().to_string());
-    let worker = JavaWorker::start_distributed_on(&props, Some(&JVM.map(str::to_owned)))?;
+    let worker = JavaWorker::start_distributed_on(&props, Some(&scripts_machine(HEAP, HEAP)))?;
     until("Java serves", || {
         matches!(call("GET", worker.url(), "/connectors", ""), Ok((200, _)))
     })?;

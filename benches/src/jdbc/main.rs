@@ -3,9 +3,11 @@
 //!
 //! `cargo run --release -p milena-benches --bin jdbc -- target/release/milena 500000 10000000`: the binary, the rows
 //! of ten columns, the rows of the table whose reading shows the memory, and after them the parts to measure (all of
-//! `stages,source,sink,latency,bounds,java,memory`; `insert` is `sink` without upserts; with `tuned` producers get [`TUNED`] and [`COMPRESSED`]), `batch.size` of the sinks and
-//! `max.poll.records` of their consumers. The small form (the defaults, 20000 and 200000) takes half a minute.
-//! The data client alone warms up the broker, each phase runs once that does not count, then [`RUNS`] times and its median counts, as do those of `\\copy`.
+//! `stages,source,sink,latency,bounds,java,memory`; `insert` is `sink` without upserts; with `tuned` producers get
+//! [`TUNED`] and [`COMPRESSED`]), `batch.size` of the sinks and `max.poll.records` of their consumers. The small form (the
+//! defaults, 20000 and 200000) takes half a minute.
+//! The data client alone warms up the broker, each phase runs once that does not count, then [`RUNS`] times and its median
+//! counts; `\\copy` runs in turns with it, and the medians of what each run is of the one before it are printed.
 //! Without Java nothing of Java is measured; each of its phases ends after [`JAVA_MAX`] and its rate is taken from the
 //! rows written by then.
 
@@ -28,7 +30,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use milena_testing_databases::{Server, postgres};
-use milena_testing_kafka::{BrokerOptions, KafkaBroker};
+use milena_testing_kafka::{BrokerOptions, KafkaBroker, scripts_machine};
 
 use crate::{
     cpu::Cpu,
@@ -53,8 +55,8 @@ const COMPRESSED: (&str, &str) = ("producer.override.compression.type", "lz4");
 const ENDED: Duration = Duration::from_millis(200);
 /// How often each phase runs.
 const RUNS: usize = 3;
-/// The Java machine of the broker and of the Java worker: as Kafka's scripts have it, but for the memory.
-const JVM: [&str; 2] = ["-Xmx1g", "-XX:+UseG1GC"];
+/// The heap of the broker, and of the Java worker.
+const HEAP: &str = "1g";
 
 /// How long a phase of the Java worker may take.
 const JAVA_MAX: Duration = Duration::from_secs(60);
@@ -74,7 +76,7 @@ fn main() -> Result<()> {
     let batch = args.next().unwrap_or_else(|| BATCH.to_owned());
     let poll = args.next().unwrap_or_else(|| POLL.to_owned());
     let mut options = BrokerOptions {
-        jvm: Some(JVM.map(str::to_owned).to_vec()),
+        jvm: Some(scripts_machine(HEAP, HEAP)),
         ..BrokerOptions::default()
     };
     let created = "auto.create.topics.enable".to_owned();
@@ -99,6 +101,20 @@ fn main() -> Result<()> {
         rows,
     };
     bench.run(large)
+}
+
+/// What `psql` does beside a phase.
+struct Copy {
+    what: &'static str,
+    before: &'static str,
+    copy: String,
+}
+
+/// How fast it was: rows per second, and seconds of processor time for a million of them.
+struct Copied {
+    rate: f64,
+    psql: f64,
+    database: f64,
 }
 
 /// What is measured, and with what.
@@ -131,9 +147,20 @@ impl Bench {
         println!("{rows} rows of ten columns, one task, one partition; medians of {RUNS} runs");
         let file = self.dir.path().join("rows.tsv");
         let path = file.display();
-        let out = self.copied("to a file", "", &format!("\\copy source to '{path}'"))?;
-        let from = format!("\\copy copied from '{path}'");
-        let into = self.copied("from the file", "truncate copied", &from)?;
+        let out = Copy {
+            what: "to a file",
+            before: "",
+            copy: format!("\\copy source to '{path}'"),
+        };
+        let into = Copy {
+            what: "from the file",
+            before: "truncate copied",
+            copy: format!("\\copy copied from '{path}'"),
+        };
+        // The file is there, and the other table, whose size is known then.
+        for copy in [&out, &into] {
+            self.copied(copy)?;
+        }
 
         if self.wants("stages") {
             stages::measure(self)?;
@@ -146,7 +173,7 @@ impl Bench {
         let (mut insert, mut upsert) = (0.0, 0.0);
         if self.wants("source") {
             let what = "milena: table -> Kafka, bulk";
-            self.phase(what, &worker, Some(("\\copy to a file", out)), |run| {
+            self.phase(what, &worker, Some(&out), |run| {
                 self.source(&worker, &format!("plain{run}"), "false")
             })?;
         }
@@ -161,9 +188,8 @@ impl Bench {
         }
         if inserts {
             let what = "milena: Kafka -> table, insert";
-            let beside = Some(("\\copy from the file", into));
             let plain = [("insert.mode", "insert"), ("pk.mode", "none")];
-            insert = self.phase(what, &worker, beside, |run| {
+            insert = self.phase(what, &worker, Some(&into), |run| {
                 self.sink(&worker, &format!("inserted{run}"), "", &plain)
             })?;
             self.same("inserted0")?;
@@ -203,17 +229,22 @@ impl Bench {
     }
 
     /// Runs a phase and prints its medians, and the processor time from the first row on; answers the rate from the request
-    /// to the last row.
+    /// to the last row. What it is compared with runs before each run of it: the machine is another one a minute later.
     fn phase(
         &self,
         what: &str,
         worker: &Worker,
-        beside: Option<(&str, f64)>,
+        beside: Option<&Copy>,
         mut work: impl FnMut(usize) -> Result<Filled>,
     ) -> Result<f64> {
         let (mut all, mut streaming) = (Vec::new(), Vec::new());
         let (mut used, mut rows) = (Cpu::default(), 0);
+        let (mut copies, mut shares) = (Vec::new(), Vec::new());
         for run in 0..=RUNS {
+            let copied = match beside {
+                Some(copy) if run > 0 => Some(self.copied(copy)?),
+                _ => None,
+            };
             let filled = work(run)?;
             // The broker's Java machine compiles for a while what it has not done before: that run does not count.
             if run == 0 {
@@ -221,19 +252,35 @@ impl Bench {
             }
             used = used + filled.used;
             rows += filled.rows;
-            all.push(self.rows as f64 / filled.all);
+            let rate = self.rows as f64 / filled.all;
+            all.push(rate);
             streaming.push(filled.streaming);
+            if let Some(copied) = copied {
+                shares.push((filled.streaming / copied.rate, rate / copied.rate));
+                copies.push(copied);
+            }
         }
-        let (all, streaming) = (median(all), median(streaming));
-        let beside = beside.map_or_else(String::new, |(what, rate)| {
-            format!(" ({:.2} and {:.2} of {what})", all / rate, streaming / rate)
-        });
         println!(
-            "{what}: {all:.0} rows/s from the request to the last row, {streaming:.0} from the first row on{beside}; {}; memory {:.1} MiB",
+            "{what}: {} rows/s from the first row on, {} from the request to the last row; {}; memory {:.1} MiB",
+            spread(&streaming, 0),
+            spread(&all, 0),
             used.shown(rows as f64),
             worker.rss_mib()?
         );
-        Ok(all)
+        if let Some(copy) = beside {
+            let of = |each: fn(&Copied) -> f64| copies.iter().map(each).collect::<Vec<_>>();
+            let (from_first, from_request): (Vec<_>, Vec<_>) = shares.into_iter().unzip();
+            println!(
+                "  beside psql \\copy {}, in turns: {} rows/s; CPU s per million rows: psql {:.2}, PostgreSQL {:.2}; of it {} and {}",
+                copy.what,
+                spread(&of(|copied| copied.rate), 0),
+                median(of(|copied| copied.psql)),
+                median(of(|copied| copied.database)),
+                spread(&from_first, 2),
+                spread(&from_request, 2),
+            );
+        }
+        Ok(median(all))
     }
 
     fn cpu(&self, worker: u32) -> Result<Cpu> {
@@ -260,29 +307,22 @@ impl Bench {
         Ok(())
     }
 
-    /// What `psql` takes for all rows: rows per second, as printed with the processor time.
-    fn copied(&self, what: &str, before: &str, copy: &str) -> Result<f64> {
+    /// What `psql` makes of all rows.
+    fn copied(&self, copy: &Copy) -> Result<Copied> {
         let own = std::process::id();
-        let (mut database, mut psql, mut seconds) = (0.0, 0.0, Vec::new());
-        for _ in 0..RUNS {
-            if !before.is_empty() {
-                self.sql(before)?;
-            }
-            let (begun, ended) = (self.cpu(own)?, cpu::of_ended_children(own)?);
-            seconds.push(self.timed(|| self.sql(copy))?);
-            // The server's process for it ends a moment behind it.
-            std::thread::park_timeout(ENDED);
-            database += (self.cpu(own)? - begun).database;
-            psql += cpu::of_ended_children(own)? - ended;
+        if !copy.before.is_empty() {
+            self.sql(copy.before)?;
         }
-        let rate = self.rows as f64 / median(seconds);
-        let million = (self.rows * RUNS as u64) as f64 / 1e6;
-        println!(
-            "psql \\copy {what}: {rate:.0} rows/s; CPU s per million rows: psql {:.2}, PostgreSQL {:.2}",
-            psql / million,
-            database / million
-        );
-        Ok(rate)
+        let (begun, ended) = (self.cpu(own)?, cpu::of_ended_children(own)?);
+        let seconds = self.timed(|| self.sql(&copy.copy))?;
+        // The server's process for it ends a moment behind it.
+        std::thread::park_timeout(ENDED);
+        let million = self.rows as f64 / 1e6;
+        Ok(Copied {
+            rate: self.rows as f64 / seconds,
+            psql: (cpu::of_ended_children(own)? - ended) / million,
+            database: (self.cpu(own)? - begun).database / million,
+        })
     }
 
     fn timed<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<f64> {
@@ -365,19 +405,23 @@ impl Bench {
         Ok(())
     }
 
-    /// Reads the table into a topic.
-    fn source(&self, worker: &Worker, prefix: &str, schemas: &str) -> Result<Filled> {
-        let url = self.url();
-        let topics = format!("{prefix}-");
+    /// The connector that reads rows as a whole, with their schemas or not.
+    fn bulk<'a>(
+        &self,
+        url: &'a str,
+        topics: &'a str,
+        what: (&'a str, &'a str),
+        schemas: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
         let mut config = vec![
             (
                 "connector.class",
                 "io.confluent.connect.jdbc.JdbcSourceConnector",
             ),
-            ("connection.url", &*url),
+            ("connection.url", url),
             ("mode", "bulk"),
-            ("table.whitelist", "source"),
-            ("topic.prefix", &*topics),
+            what,
+            ("topic.prefix", topics),
             ("poll.interval.ms", "3600000"),
             ("batch.max.rows", "2000"),
             ("value.converter", JSON),
@@ -388,6 +432,14 @@ impl Bench {
         if schemas == "true" && self.wants("tuned") {
             config.push(COMPRESSED);
         }
+        config
+    }
+
+    /// Reads the table into a topic.
+    fn source(&self, worker: &Worker, prefix: &str, schemas: &str) -> Result<Filled> {
+        let (url, topics) = (self.url(), format!("{prefix}-"));
+        let what = ("table.whitelist", "source");
+        let config = self.bulk(&url, &topics, what, schemas);
         let begun = Instant::now();
         self.create(&worker.url, prefix, &config)?;
         let topic = format!("{prefix}-source");
@@ -429,6 +481,14 @@ impl Bench {
         self.delete(worker, table)?;
         Ok(filled)
     }
+}
+
+/// The median, and the least and the most in brackets.
+fn spread(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let median = median(values.to_vec());
+    format!("{median:.digits$} ({least:.digits$}\u{2013}{most:.digits$})")
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::{Bench, COMPRESSED, JSON, TEN};
+use crate::{Bench, TEN};
 
 /// How long memory is watched.
 const WATCH_MAX: Duration = Duration::from_secs(120);
@@ -57,27 +57,8 @@ fn read(
     what: (&str, &str),
     schemas: &str,
 ) -> Result<()> {
-    let url = bench.url();
-    let topics = format!("{name}-");
-    let mut config = vec![
-        (
-            "connector.class",
-            "io.confluent.connect.jdbc.JdbcSourceConnector",
-        ),
-        ("connection.url", &*url),
-        ("mode", "bulk"),
-        what,
-        ("topic.prefix", &*topics),
-        ("poll.interval.ms", "3600000"),
-        ("batch.max.rows", "2000"),
-        ("value.converter", JSON),
-        ("value.converter.schemas.enable", schemas),
-        ("topic.creation.default.partitions", "1"),
-        ("topic.creation.default.replication.factor", "1"),
-    ];
-    if schemas == "true" && bench.wants("tuned") {
-        config.push(COMPRESSED);
-    }
+    let (url, topics) = (bench.url(), format!("{name}-"));
+    let config = bench.bulk(&url, &topics, what, schemas);
     let topic = format!("{name}-{topic}");
     let end = || bench.watch.end(&topic).unwrap_or(0);
     watched(bench, name, rows, &config, end)

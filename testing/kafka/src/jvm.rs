@@ -32,6 +32,21 @@ const SMALL: [&str; 4] = [
     "-Xshare:auto",
 ];
 
+/// A Java machine as Kafka's own scripts start it: their collector and its goals, with a heap from `least` to `most`
+/// (`-Xms` and `-Xmx`).
+#[must_use]
+pub fn scripts_machine(least: &str, most: &str) -> Vec<String> {
+    let heap = [format!("-Xms{least}"), format!("-Xmx{most}")];
+    let fixed = [
+        "-server",
+        "-XX:+UseG1GC",
+        "-XX:MaxGCPauseMillis=20",
+        "-XX:InitiatingHeapOccupancyPercent=35",
+        "-XX:+ExplicitGCInvokesConcurrent",
+    ];
+    heap.into_iter().chain(fixed.map(str::to_owned)).collect()
+}
+
 /// The two log levels that matter, on standard output.
 const LOG4J: &str = "appender.out.type=Console\nappender.out.name=OUT\nappender.out.layout.type=PatternLayout\n\
                      appender.out.layout.pattern=%p %c{1} %m%n\nrootLogger.level=INFO\n\

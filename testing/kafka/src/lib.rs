@@ -12,5 +12,5 @@ mod worker;
 
 pub use broker::{BrokerOptions, KafkaBroker};
 pub use jars::{ensure_jars, oracle_is_missing, skipped};
-pub use jvm::free_ports;
+pub use jvm::{free_ports, scripts_machine};
 pub use worker::JavaWorker;
