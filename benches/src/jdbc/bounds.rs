@@ -153,17 +153,18 @@ async fn stream(port: u16) -> Result<()> {
 
 /// With the settings of a source task.
 async fn produce(bench: &Bench, sample: &[Bytes], topic: &str) -> Result<()> {
+    let bootstrap = bench.kafka.bootstrap();
     let mut props = ClientProps::new();
-    for (key, value) in [
-        ("bootstrap.servers", bench.kafka.bootstrap().as_str()),
+    let own = [
+        ("bootstrap.servers", bootstrap.as_str()),
         ("acks", "all"),
         ("enable.idempotence", "false"),
         ("max.in.flight.requests.per.connection", "1"),
         ("max.block.ms", "9223372036854775807"),
-        ("batch.size", "131072"),
-        ("buffer.memory", "8388608"),
-    ] {
-        props.insert(key.to_owned(), value.to_owned());
+    ];
+    for (key, value) in own.iter().chain(bench.tuned()) {
+        let key = key.strip_prefix("producer.").unwrap_or(key);
+        props.insert(key.to_owned(), (*value).to_owned());
     }
     let failed = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&failed);

@@ -44,10 +44,13 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// `batch.size` of the sinks, and `max.poll.records` of their consumers.
 const BATCH: &str = "20000";
 const POLL: &str = "1500";
-/// What workers are given, Java's as well, where `tuned` is among the parts: larger batches, of which still many wait.
-const TUNED: [(&str, &str); 2] = [
-    ("producer.batch.size", "262144"),
+/// What workers are given, Java's as well, where `tuned` is among the parts: larger batches, of which still many wait, and
+/// the next one on its way while the broker writes the last, in order all the same.
+const TUNED: [(&str, &str); 4] = [
+    ("producer.batch.size", "480000"),
     ("producer.buffer.memory", "8388608"),
+    ("producer.enable.idempotence", "true"),
+    ("producer.max.in.flight.requests.per.connection", "5"),
 ];
 /// And the connector whose records carry their schemas: they are nearly all the same text.
 const COMPRESSED: (&str, &str) = ("producer.override.compression.type", "lz4");
@@ -135,6 +138,14 @@ struct Bench {
 impl Bench {
     fn wants(&self, part: &str) -> bool {
         self.parts.iter().any(|wanted| wanted == part)
+    }
+
+    /// What producers are given beside their defaults.
+    fn tuned(&self) -> &'static [(&'static str, &'static str)] {
+        match self.wants("tuned") {
+            true => &TUNED,
+            false => &[],
+        }
     }
 
     fn run(&self, large: u64) -> Result<()> {
@@ -356,10 +367,8 @@ impl Bench {
         ] {
             props.insert(key.to_owned(), value.to_owned());
         }
-        if self.wants("tuned") {
-            for (key, value) in TUNED {
-                props.insert(key.to_owned(), value.to_owned());
-            }
+        for (key, value) in self.tuned() {
+            props.insert((*key).to_owned(), (*value).to_owned());
         }
         props
     }
