@@ -367,9 +367,22 @@ fn machine(fraction: u64, s: &Scale, mut decimal: i32, wrap: fn(i64) -> i64) -> 
     let mut m = shift(five(s.gap5), s.gap2);
     let tens = wrap(denominator.wrapping_mul(10));
     let mut text = DigitText::default();
+    // All digits are divided by the same: one division tells them all, but for one that may be missing.
+    let inverse = match u64::try_from(denominator) {
+        Ok(denominator) => u64::MAX.checked_div(denominator).unwrap_or(0),
+        Err(_) => 0,
+    };
     let step = |b: &mut i64| {
-        let q = b.checked_div(denominator).unwrap_or(0);
-        let rest = b.checked_rem(denominator).unwrap_or(0);
+        let (q, rest) = match u64::try_from(*b) {
+            Ok(all) if inverse > 0 => {
+                let (q, rest) = divided(all, denominator.unsigned_abs(), inverse);
+                (q.cast_signed(), rest.cast_signed())
+            }
+            _ => (
+                b.checked_div(denominator).unwrap_or(0),
+                b.checked_rem(denominator).unwrap_or(0),
+            ),
+        };
         *b = wrap(rest.wrapping_mul(10));
         b'0' + u8::try_from(q).unwrap_or(9)
     };
@@ -399,6 +412,17 @@ fn machine(fraction: u64, s: &Scale, mut decimal: i32, wrap: fn(i64) -> i64) -> 
     }
     let rest = wrap(wrap(b.wrapping_shl(1)).wrapping_sub(tens));
     finish(text, decimal, low, high, rest.cmp(&0))
+}
+
+/// Quotient and rest of a number below 2^63 by its divisor, of which `inverse` is 2^64 - 1 divided by it.
+fn divided(number: u64, by: u64, inverse: u64) -> (u64, u64) {
+    let q = ((u128::from(number) * u128::from(inverse)) >> 64) as u64;
+    let rest = number - q * by;
+    // The inverse is less than a whole too small, and so is the quotient: a half of one at most.
+    match rest >= by {
+        true => (q + 1, rest - by),
+        false => (q, rest),
+    }
 }
 
 /// As with big integers, whose bound is not strict, while the numbers fit 128 bits.
@@ -490,7 +514,34 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
-    use super::{DOUBLE_FRACTION_BITS, DOUBLE_SIGNIFICANT_BITS, digits, push_hundredths};
+    use super::{DOUBLE_FRACTION_BITS, DOUBLE_SIGNIFICANT_BITS, digits, divided, push_hundredths};
+
+    #[test]
+    fn a_division_by_the_inverse_is_a_division() {
+        let edges = [
+            1,
+            2,
+            3,
+            5,
+            10,
+            625,
+            1 << 31,
+            (1 << 31) + 1,
+            u64::MAX >> 2,
+            u64::MAX >> 1,
+        ];
+        let all = edges
+            .into_iter()
+            .flat_map(|edge| [edge - 1, edge, edge + 1]);
+        for by in all.clone().filter(|by| *by > 0) {
+            let multiples = (0..10).map(|n| by.saturating_mul(n));
+            let near = multiples.flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)]);
+            for number in near.chain(all.clone()).filter(|n| *n <= u64::MAX >> 1) {
+                let found = divided(number, by, u64::MAX / by);
+                assert_eq!(found, (number / by, number % by), "{number} by {by}");
+            }
+        }
+    }
 
     /// The digits as they are generated one by one.
     fn generated(value: f64) -> String {
