@@ -49,7 +49,12 @@ impl LineBuffer {
             self.moved_by(given);
         }
         let before = self.bytes.len();
-        // Grows by halves at least, so that a line without an end is not copied with every read.
+        // No more room than that, for a buffer is given away when it is half full; but a line without an end is not to be
+        // copied with every read.
+        match before < max {
+            true => self.bytes.reserve_exact(max),
+            false => self.bytes.reserve(max),
+        }
         self.bytes.resize(before + max, 0);
         let outcome = loop {
             match reader.read(self.bytes.get_mut(before..).unwrap_or_default()) {
