@@ -4,10 +4,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicUsize},
-    },
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -74,7 +71,6 @@ pub(crate) struct Shared {
     pub(crate) quotas: Quotas,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
-    pub(crate) connections: AtomicUsize,
     /// The tasks of connections: each holds the store, and with it the lock of the data directory.
     pub(crate) serving: TaskTracker,
     pub(crate) request_memory: Memory,
@@ -126,7 +122,6 @@ impl Broker {
             quotas: Quotas::default(),
             groups,
             transactions,
-            connections: AtomicUsize::new(0),
             serving: TaskTracker::new(),
             request_memory: Memory::new(config.request_memory_max),
             next_member: AtomicI64::new(1),
@@ -179,8 +174,8 @@ impl RunningBroker {
         &self.addresses
     }
 
-    /// Ends connections and closes the logs, so that the next start need not scan them; the data directory can be opened
-    /// anew when it returns.
+    /// Ends connections and closes the logs, so that the next start need not scan them. The data directory can be opened
+    /// anew when it returns, unless a request or a compaction takes longer than it is waited for.
     pub async fn shutdown(mut self) {
         self.shared.stopping.cancel();
         for task in self.tasks.drain(..) {

@@ -3,11 +3,7 @@
 //! A client that sends nonsense, or never reads, hurts itself alone: its frame is bounded before it is
 //! read, and its answer waits in its own task.
 
-use std::{
-    io,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -60,40 +56,23 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Arc<Listener>, socket:
                 continue;
             }
         };
-        if shared.connections.load(Ordering::Relaxed) >= shared.config.connections_max {
+        // A connection counts until its task is gone, however it ends.
+        if shared.serving.len() >= shared.config.connections_max {
             warn!(%peer, max = shared.config.connections_max, "too many connections, closing the new one");
             continue;
         }
         let (shared, listener) = (Arc::clone(&shared), Arc::clone(&listener));
-        let counted = Counted::new(&shared);
         let serving = shared.serving.clone();
         serving.spawn(async move {
             let ended = tokio::select! {
                 () = shared.stopping.cancelled() => Ok(()),
                 ended = open(&shared, &listener, stream, peer.to_string()) => ended,
             };
-            drop(counted);
             match ended {
                 Ok(()) => debug!(%peer, listener = listener.name, "connection ended"),
                 Err(error) => warn!(%peer, listener = listener.name, %error, "connection closed"),
             }
         });
-    }
-}
-
-/// A connection that counts until it is gone, however it ends.
-struct Counted(Arc<Shared>);
-
-impl Counted {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
