@@ -93,6 +93,32 @@ fn push_hundredths(out: &mut impl Appended, value: f64) -> bool {
     if hundredths == 0 || f64::from(hundredths) / 100.0 != value {
         return false;
     }
+    push_places(out, hundredths);
+    true
+}
+
+/// Floats are as near to each other as hundredths a little beyond.
+const FLOAT_HUNDREDTHS_BELOW: f32 = 1e4;
+
+/// As [`push_hundredths`], of floats.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is positive and below a million"
+)]
+fn push_float_hundredths(out: &mut impl Appended, value: f32) -> bool {
+    if value >= FLOAT_HUNDREDTHS_BELOW {
+        return false;
+    }
+    let hundredths = (f64::from(value) * 100.0 + 0.5) as u32;
+    if hundredths == 0 || (f64::from(hundredths) / 100.0) as f32 != value {
+        return false;
+    }
+    push_places(out, hundredths);
+    true
+}
+
+fn push_places(out: &mut impl Appended, hundredths: u32) {
     out.append(itoa::Buffer::new().format(hundredths / 100));
     let places = [
         b'.',
@@ -102,14 +128,18 @@ fn push_hundredths(out: &mut impl Appended, value: f64) -> bool {
     let shown = if hundredths.is_multiple_of(10) { 2 } else { 3 };
     let places = places.get(..shown).unwrap_or_default();
     out.append(std::str::from_utf8(places).unwrap_or_default());
-    true
 }
 
 /// Appends [`float_text`].
 pub fn push_float(out: &mut impl Appended, value: f32) {
-    if special(out, f64::from(value)) {
+    if special(out, f64::from(value)) || push_float_hundredths(out, value.abs()) {
         return;
     }
+    float_digits(value).write(out);
+}
+
+/// Those of a number that is not special, without its sign.
+fn float_digits(value: f32) -> Digits {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 23) - 1);
     let exponent = i32::try_from((bits >> 23) & 0xff).unwrap_or(0);
@@ -121,7 +151,7 @@ pub fn push_float(out: &mut impl Appended, value: f32) {
         (fraction | (1 << 23), exponent, FLOAT_SIGNIFICANT_BITS)
     };
     let fraction = u64::from(fraction) << (DOUBLE_FRACTION_BITS - 23);
-    digits(fraction, exponent - 127, significant).write(out);
+    digits(fraction, exponent - 127, significant)
 }
 
 /// Writes NaN, infinities and zeros, and the sign of everything else.
@@ -514,7 +544,10 @@ fn finish(
 
 #[cfg(test)]
 mod tests {
-    use super::{DOUBLE_FRACTION_BITS, DOUBLE_SIGNIFICANT_BITS, digits, divided, push_hundredths};
+    use super::{
+        DOUBLE_FRACTION_BITS, DOUBLE_SIGNIFICANT_BITS, FLOAT_HUNDREDTHS_BELOW, digits, divided,
+        float_digits, push_float_hundredths, push_hundredths,
+    };
 
     #[test]
     fn a_division_by_the_inverse_is_a_division() {
@@ -563,6 +596,25 @@ mod tests {
             assert!(push_hundredths(&mut out, value), "{value}");
             assert_eq!(out, generated(value));
         }
+    }
+
+    /// All of them, and what is beside each.
+    #[test]
+    fn hundredths_of_floats_are_as_they_are_generated() {
+        for hundredths in 1..1_000_000 {
+            let value = (f64::from(hundredths) / 100.0) as f32;
+            assert!(push_float_hundredths(&mut String::new(), value), "{value}");
+            for value in [value.next_down(), value, value.next_up()] {
+                let mut out = String::new();
+                if push_float_hundredths(&mut out, value) {
+                    let mut generated = String::new();
+                    float_digits(value).write(&mut generated);
+                    assert_eq!(out, generated, "{value:?}");
+                }
+            }
+        }
+        let beyond = push_float_hundredths(&mut String::new(), FLOAT_HUNDREDTHS_BELOW);
+        assert!(!beyond);
     }
 
     #[test]

@@ -138,7 +138,10 @@ impl fmt::Debug for Parts {
     }
 }
 
+/// One thread counts holders while another reads, for every record: the counter, which lies before it, must not be on the same
+/// line of the processors' caches, nor on the one beside it, which they fetch with it.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(align(128))]
 pub(crate) struct SchemaParts {
     pub(crate) kind: SchemaType,
     pub(crate) optional: bool,

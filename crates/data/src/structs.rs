@@ -63,11 +63,22 @@ impl Struct {
 
     /// Makes this the struct of a schema and the given slots, in field order, without validation, whatever it was.
     pub fn set_slots(&mut self, schema: &Schema, values: Vec<Value>) {
+        self.set_schema(schema);
+        self.values = values;
+    }
+
+    /// Schema and slots, to be changed in place; the caller keeps the slots valid under the schema, or [sets](Self::set_schema)
+    /// the one under which they are.
+    pub fn parts_mut(&mut self) -> (&Schema, &mut Vec<Value>) {
+        (&self.schema, &mut self.values)
+    }
+
+    /// Makes this a struct of another schema, under which the caller has put the slots.
+    pub fn set_schema(&mut self, schema: &Schema) {
         // Holders are not counted where nothing changes.
         if !self.schema.same(schema) {
             self.schema = schema.clone();
         }
-        self.values = values;
     }
 
     /// Schema and slots, to be taken apart.

@@ -12,7 +12,7 @@ use crate::{
     cast_value::cast_value,
     copy,
     keys::{REPLACE_NULL, in_hash_order, list_text, replace_null, split_colons},
-    requirements::{require_map, require_struct},
+    requirements::{require_map, require_struct_mut},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -131,11 +131,12 @@ impl RecordTransform for Cast {
         if part.value.is_null() {
             return Ok(true);
         }
-        let value = std::mem::take(&mut part.value);
         match (&part.schema, &self.spec) {
-            (None, Spec::Whole(kind)) => part.value = cast_value(None, value, *kind)?,
+            (None, Spec::Whole(kind)) => {
+                part.value = cast_value(None, std::mem::take(&mut part.value), *kind)?;
+            }
             (None, Spec::Fields(casts, order)) => {
-                let mut map = require_map(value, PURPOSE)?;
+                let mut map = require_map(std::mem::take(&mut part.value), PURPOSE)?;
                 for name in order {
                     let Some(kind) = casts.get(name) else {
                         continue;
@@ -147,13 +148,16 @@ impl RecordTransform for Cast {
             }
             (Some(schema), spec) => {
                 let plan = self.schemas.get(schema, |schema| plan(schema, spec))?;
-                part.value = match spec {
-                    Spec::Whole(kind) => cast_value(Some(schema), value, *kind)?,
-                    Spec::Fields(..) => {
-                        let inner = require_struct(value, PURPOSE)?;
-                        cast_struct(inner, plan, self.replace_null)?.into()
+                match spec {
+                    Spec::Whole(kind) => {
+                        let value = std::mem::take(&mut part.value);
+                        part.value = cast_value(Some(schema), value, *kind)?;
                     }
-                };
+                    Spec::Fields(..) => {
+                        let inner = require_struct_mut(&mut part.value, PURPOSE)?;
+                        cast_struct(inner, schema, plan, self.replace_null)?;
+                    }
+                }
                 part.schema = Some(plan.schema.clone());
             }
         }
@@ -161,21 +165,32 @@ impl RecordTransform for Cast {
     }
 }
 
-fn cast_struct(inner: Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
-    let (schema, mut slots) = inner.into_parts();
-    let old = schema.fields().values();
-    let new = plan.schema.fields().values();
-    for (((slot, field), new_field), target) in
-        slots.iter_mut().zip(old).zip(new).zip(&plan.targets)
-    {
+fn cast_struct(
+    inner: &mut Struct,
+    schema: &Schema,
+    plan: &Plan,
+    replace_null: bool,
+) -> Result<(), ConnectError> {
+    let (own, slots) = inner.parts_mut();
+    let valid = own.same(schema);
+    for (index, (slot, target)) in slots.iter_mut().zip(&plan.targets).enumerate() {
+        let settled = copy::settled(slot);
+        // What stays is under this very schema.
+        if settled && valid && target.is_none() {
+            continue;
+        }
+        let (Some(field), Some(new)) = (own.field_at(index), plan.schema.field_at(index)) else {
+            break;
+        };
         let value = copy::read_slot(std::mem::take(slot), field, replace_null);
         let value = match target {
             Some(kind) => cast_value(Some(field.schema()), value, *kind)?,
             None => value,
         };
-        *slot = copy::put(new_field, value)?;
+        *slot = copy::put(new, value)?;
     }
-    Ok(Struct::from_slots(plan.schema.clone(), slots))
+    inner.set_schema(&plan.schema);
+    Ok(())
 }
 
 fn plan(schema: &Schema, spec: &Spec) -> Result<Plan, ConnectError> {

@@ -277,6 +277,10 @@ fn to_boolean(value: &Value) -> Result<Value, Failure> {
 fn to_text(value: Value) -> Value {
     match value {
         Value::String(_) => value,
+        Value::Int64(n) => integer_text(n),
+        Value::Int32(n) => integer_text(n.into()),
+        Value::Int16(n) => integer_text(n.into()),
+        Value::Int8(n) => integer_text(n.into()),
         Value::Instant(millis) => instant_text(millis).into(),
         Value::Bytes(bytes) => {
             let mut text = String::new();
@@ -285,4 +289,9 @@ fn to_text(value: Value) -> Value {
         }
         other => other.to_string().into(),
     }
+}
+
+/// In memory of its size, without a formatter.
+fn integer_text(n: i64) -> Value {
+    itoa::Buffer::new().format(n).into()
 }

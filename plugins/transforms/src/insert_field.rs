@@ -2,12 +2,12 @@
 
 use milena_api::{ConnectError, RecordTransform};
 use milena_config::{ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, ParsedConfig};
-use milena_data::{Record, Schema, SchemaBuilder, SchemaType, Struct, Text, Value};
+use milena_data::{Record, Schema, SchemaAndValue, SchemaBuilder, SchemaType, Struct, Text, Value};
 
 use crate::{
     copy,
     keys::{self, REPLACE_NULL, replace_null},
-    requirements::{require_map, require_sink_record, require_struct},
+    requirements::{require_map, require_sink_record, require_struct_mut},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -139,9 +139,8 @@ impl RecordTransform for InsertField {
         if part.value.is_null() {
             return Ok(true);
         }
-        let value = std::mem::take(&mut part.value);
-        let schema = part.schema.clone();
-        match schema {
+        let mut value = std::mem::take(&mut part.value);
+        match part.schema.take() {
             None => {
                 let mut map = require_map(value, PURPOSE)?;
                 for insertion in &self.insertions {
@@ -152,11 +151,9 @@ impl RecordTransform for InsertField {
                 self.side.of_mut(record).value = map.into();
             }
             Some(schema) => {
-                let inner = require_struct(value, PURPOSE)?;
-                let (schema, inner) = self.widened(&schema, inner, record)?;
-                let part = self.side.of_mut(record);
-                part.schema = Some(schema);
-                part.value = inner.into();
+                let inner = require_struct_mut(&mut value, PURPOSE)?;
+                let wider = self.widen(&schema, inner, record)?;
+                *self.side.of_mut(record) = SchemaAndValue::new(Some(wider), value);
             }
         }
         Ok(true)
@@ -164,21 +161,25 @@ impl RecordTransform for InsertField {
 }
 
 impl InsertField {
-    fn widened(
+    /// Adds the fields; answers the schema with them.
+    fn widen(
         &mut self,
         schema: &Schema,
-        inner: Struct,
+        inner: &mut Struct,
         record: &Record,
-    ) -> Result<(Schema, Struct), ConnectError> {
+    ) -> Result<Schema, ConnectError> {
         let insertions = &self.insertions;
         let new = self
             .schemas
             .get(schema, |schema| wider(schema, insertions))?;
-        let (own, mut slots) = inner.into_parts();
+        let (own, slots) = inner.parts_mut();
         let valid = own.same(schema);
-        for (slot, field) in slots.iter_mut().zip(new.fields().values()) {
+        for (index, slot) in slots.iter_mut().enumerate() {
             // What stays is under this very schema.
-            if !valid || !copy::settled(slot) {
+            if valid && copy::settled(slot) {
+                continue;
+            }
+            if let Some(field) = new.field_at(index) {
                 let value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
                 *slot = copy::put(field, value)?;
             }
@@ -190,7 +191,8 @@ impl InsertField {
                 (value, _) => value.unwrap_or_default(),
             });
         }
-        Ok((new.clone(), Struct::from_slots(new.clone(), slots)))
+        inner.set_schema(new);
+        Ok(new.clone())
     }
 }
 

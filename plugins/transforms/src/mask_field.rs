@@ -4,12 +4,12 @@ use milena_api::{ConnectError, RecordTransform};
 use milena_config::{
     ConfigDef, ConfigKey, ConfigType, ConfigValue, Importance, ParsedConfig, Validator,
 };
-use milena_data::{DataError, Decimal, MapValue, Record, Struct, Text, Value, values};
+use milena_data::{DataError, Decimal, MapValue, Record, Text, Value, values};
 
 use crate::{
     copy,
     keys::{self, REPLACE_NULL, in_hash_order, needed_list, replace_null},
-    requirements::{require_map, require_struct},
+    requirements::{require_map, require_struct_mut},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -64,9 +64,8 @@ pub(crate) fn make(
 impl RecordTransform for MaskField {
     fn change(&mut self, record: &mut Record) -> Result<bool, ConnectError> {
         let part = self.side.of_mut(record);
-        let value = std::mem::take(&mut part.value);
         if part.schema.is_none() {
-            let mut map = require_map(value, PURPOSE)?;
+            let mut map = require_map(std::mem::take(&mut part.value), PURPOSE)?;
             for name in &self.fields {
                 let key = Text::from(name.as_str());
                 let masked = self.mask.over(map.get_str(name).unwrap_or(&Value::Null))?;
@@ -75,26 +74,28 @@ impl RecordTransform for MaskField {
             part.value = map.into();
             return Ok(true);
         }
-        let (schema, mut slots) = require_struct(value, PURPOSE)?.into_parts();
+        let (schema, slots) = require_struct_mut(&mut part.value, PURPOSE)?.parts_mut();
         let fields = &self.fields;
-        let masked = self.masked.get(&schema, |schema| {
+        let masked = self.masked.get(schema, |schema| {
             let names = schema.fields().keys();
             Ok(names
                 .map(|name| fields.iter().any(|own| *own == **name))
                 .collect())
         })?;
-        for ((slot, field), masked) in slots.iter_mut().zip(schema.fields().values()).zip(masked) {
+        for (index, (slot, masked)) in slots.iter_mut().zip(masked).enumerate() {
             // What stays is under this very schema.
             if !*masked && copy::settled(slot) {
                 continue;
             }
+            let Some(field) = schema.field_at(index) else {
+                break;
+            };
             let mut value = copy::read_slot(std::mem::take(slot), field, self.replace_null);
             if *masked {
                 value = self.mask.over(&value)?;
             }
             *slot = copy::put(field, value)?;
         }
-        part.value = Struct::from_slots(schema, slots).into();
         Ok(true)
     }
 }

@@ -11,7 +11,7 @@ use milena_data::{MapValue, Record, Schema, SchemaType, Struct, Text, Value};
 use crate::{
     copy,
     keys::{REPLACE_NULL, in_hash_order, items, list_text, replace_null, split_colons},
-    requirements::{not_a_string, require_map, require_struct},
+    requirements::{not_a_string, require_map, require_struct_mut},
     schema_cache::SchemaCache,
     side::Side,
 };
@@ -40,6 +40,8 @@ struct Plan {
     from: Vec<Result<usize, String>>,
     /// A value may go to several fields: each index stands once otherwise, and every name was found.
     repeats: bool,
+    /// Every name was found, and what is kept stays in order.
+    ordered: bool,
 }
 
 pub(crate) fn config_def() -> ConfigDef {
@@ -132,10 +134,9 @@ impl RecordTransform for ReplaceField {
         if part.value.is_null() {
             return Ok(true);
         }
-        let value = std::mem::take(&mut part.value);
         match &part.schema {
             None => {
-                let map = require_map(value, PURPOSE)?;
+                let map = require_map(std::mem::take(&mut part.value), PURPOSE)?;
                 let mut kept = MapValue::with_capacity(map.len());
                 for (key, value) in map {
                     match key {
@@ -153,10 +154,15 @@ impl RecordTransform for ReplaceField {
                 part.value = kept.into();
             }
             Some(schema) => {
-                let inner = require_struct(value, PURPOSE)?;
+                let inner = require_struct_mut(&mut part.value, PURPOSE)?;
                 let choice = &self.choice;
                 let plan = self.schemas.get(schema, |schema| plan(schema, choice))?;
-                part.value = replaced(inner, plan, self.replace_null)?.into();
+                let whole = inner.slots().len() == schema.fields().len();
+                if plan.ordered && whole && inner.schema().same(schema) {
+                    replace_in_order(inner, plan, self.replace_null)?;
+                } else {
+                    *inner = replaced(inner, plan, self.replace_null)?;
+                }
                 part.schema = Some(plan.schema.clone());
             }
         }
@@ -164,7 +170,32 @@ impl RecordTransform for ReplaceField {
     }
 }
 
-fn replaced(mut inner: Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
+/// Values that are kept move to the front; where none is dropped, all stay where they are.
+fn replace_in_order(
+    inner: &mut Struct,
+    plan: &Plan,
+    replace_null: bool,
+) -> Result<(), ConnectError> {
+    let (schema, slots) = inner.parts_mut();
+    for (index, from) in plan.from.iter().enumerate() {
+        let Ok(from) = *from else { continue };
+        if from != index && from < slots.len() {
+            slots.swap(index, from);
+        }
+        let Some(slot) = slots.get_mut(index).filter(|slot| !copy::settled(slot)) else {
+            continue;
+        };
+        if let (Some(old), Some(field)) = (schema.field_at(from), plan.schema.field_at(index)) {
+            let value = std::mem::take(slot);
+            *slot = copy::carry(value, old, field, replace_null)?;
+        }
+    }
+    slots.truncate(plan.from.len());
+    inner.set_schema(&plan.schema);
+    Ok(())
+}
+
+fn replaced(inner: &mut Struct, plan: &Plan, replace_null: bool) -> Result<Struct, ConnectError> {
     let schema = inner.schema().clone();
     let mut slots = Vec::with_capacity(plan.from.len());
     for (field, from) in plan.schema.fields().values().zip(&plan.from) {
@@ -200,8 +231,17 @@ fn plan(schema: &Schema, choice: &Choice) -> Result<Plan, ConnectError> {
         builder = builder.field(name, field.schema().clone());
     }
     let mut seen = HashSet::new();
+    let ordered = from.iter().all(Result::is_ok)
+        && from
+            .iter()
+            .zip(from.iter().skip(1))
+            .all(|(one, next)| match (one, next) {
+                (Ok(one), Ok(next)) => one < next,
+                _ => false,
+            });
     Ok(Plan {
         schema: builder.build()?,
+        ordered,
         repeats: !from.iter().all(|from| from.is_ok() && seen.insert(from)),
         from,
     })

@@ -35,6 +35,17 @@ pub(crate) fn require_struct(value: Value, purpose: &str) -> Result<Struct, Conn
     }
 }
 
+/// The struct in its place: to take it out and put it back is to give its memory back and get it again.
+pub(crate) fn require_struct_mut<'a>(
+    value: &'a mut Value,
+    purpose: &str,
+) -> Result<&'a mut Struct, ConnectError> {
+    match value {
+        Value::Struct(inner) => Ok(inner),
+        other => Err(not_a_struct(other, purpose)),
+    }
+}
+
 pub(crate) fn require_sink_record<'a>(
     record: &'a Record,
     purpose: &str,

@@ -11,7 +11,9 @@ mod conformance;
 
 use milena_api::{RecordTransform, TransformInstance};
 use milena_config::Props;
-use milena_data::{MapValue, Record, Schema, SchemaAndValue, SchemaBuilder, Struct, Value};
+use milena_data::{
+    MapValue, Record, Schema, SchemaAndValue, SchemaBuilder, SchemaType, Struct, Value,
+};
 use milena_transforms::transforms;
 
 fn props(config: &[(&str, &str)]) -> Props {
@@ -125,6 +127,126 @@ fn a_derived_schema_is_made_once_for_a_schema() {
     let (first, second) = (first.value.schema.unwrap(), second.value.schema.unwrap());
     assert!(first.same(&second));
     assert_eq!(first.fields().len(), 11);
+}
+
+/// Fields of all sorts: what is settled, what may lack something, and nulls with and without a default.
+fn of_all_sorts() -> (Schema, Struct) {
+    let inner = SchemaBuilder::structure().field("n", Schema::int32());
+    let inner = inner.build().unwrap();
+    let with_default = SchemaBuilder::new(SchemaType::Int32)
+        .optional()
+        .default_value(Value::Int32(7));
+    let schema = SchemaBuilder::structure()
+        .field("id", Schema::int64())
+        .field("name", Schema::optional_string())
+        .field("inner", inner.clone())
+        .field("count", with_default.build().unwrap())
+        .field("none", Schema::optional_string())
+        .field("amount", Schema::float64());
+    let schema = schema.build().unwrap();
+    let slots = vec![
+        Value::Int64(-5),
+        "text".into(),
+        Struct::from_slots(inner, vec![Value::Int32(1)]).into(),
+        Value::Null,
+        Value::Null,
+        Value::Float64(10.25),
+    ];
+    let value = Struct::from_slots(schema.clone(), slots);
+    (schema, value)
+}
+
+/// A transform, its configuration, and the fields that come of [`of_all_sorts`].
+type Case = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+/// What is changed in its place is what is made anew, as it is for a struct whose schema is another object.
+#[test]
+fn a_struct_is_changed_in_its_place() {
+    let cases: [Case; 9] = [
+        (
+            "ReplaceField$Value",
+            &[("renames", "name:called")],
+            "id called inner count none amount",
+        ),
+        (
+            "ReplaceField$Value",
+            &[("exclude", "id,inner")],
+            "name count none amount",
+        ),
+        (
+            "ReplaceField$Value",
+            &[("include", "inner,amount"), ("renames", "inner:x")],
+            "x amount",
+        ),
+        // Values that change places.
+        (
+            "ReplaceField$Value",
+            &[("renames", "id:name,name:id")],
+            "name id inner count none amount",
+        ),
+        (
+            "InsertField$Value",
+            &[("topic.field", "t"), ("timestamp.field", "ts")],
+            "id name inner count none amount t ts",
+        ),
+        (
+            "Cast$Value",
+            &[("spec", "id:string,amount:float32,count:int8")],
+            "id name inner count none amount",
+        ),
+        (
+            "Cast$Value",
+            &[("spec", "id:boolean")],
+            "id name inner count none amount",
+        ),
+        (
+            "MaskField$Value",
+            &[("fields", "id,name,none")],
+            "id name inner count none amount",
+        ),
+        (
+            "MaskField$Value",
+            &[("fields", "id,name"), ("replacement", "9")],
+            "id name inner count none amount",
+        ),
+    ];
+    for (name, config, fields) in cases {
+        for replace_null in ["true", "false"] {
+            let config = [config, &[("replace.null.with.default", replace_null)]].concat();
+            let (schema, value) = of_all_sorts();
+            let record = |schema| Record {
+                topic: "t".into(),
+                timestamp: Some(3),
+                value: SchemaAndValue::new(Some(schema), value.clone().into()),
+                ..Record::default()
+            };
+            let other = of_all_sorts().0;
+            assert!(other == schema && !other.same(&schema));
+            let [in_place, anew] = [schema, other].map(|schema| {
+                let changed = made(name, &config).apply(record(schema)).unwrap();
+                changed.unwrap().value
+            });
+            assert_eq!(in_place, anew, "{name} {config:?}");
+            let made = in_place.schema.unwrap();
+            let names: Vec<&str> = made.fields().keys().map(|name| &**name).collect();
+            assert_eq!(names.join(" "), fields, "{name} {config:?}");
+            let Value::Struct(inner) = &in_place.value else {
+                panic!("{name}: no struct");
+            };
+            assert_eq!(inner.schema(), &made);
+            assert_eq!(inner.slots().len(), made.fields().len());
+            inner.validate().unwrap();
+            let count = inner.get_without_default("count").map(Value::is_null);
+            assert!(
+                count.is_err() || count == Ok(replace_null == "false"),
+                "{name} {config:?}"
+            );
+        }
+    }
 }
 
 /// `cargo test --release -p milena-transforms speed -- --ignored --nocapture`

@@ -18,7 +18,7 @@ use super::{batch::Batch, decode::Decoder, reporter::Originals};
 const BESIDE_MIN: usize = 64;
 
 /// Records of more bytes than this are not kept until the next take their places.
-const SPARE_BYTES_MAX: usize = 4 << 20;
+const SPARE_BYTES_MAX: usize = 16 << 20;
 
 /// Records of one partition, converted.
 pub(super) struct Converted {
