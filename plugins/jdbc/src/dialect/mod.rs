@@ -9,6 +9,8 @@ mod postgres;
 mod postgres_binary;
 mod postgres_copy;
 mod postgres_decode;
+mod postgres_link;
+mod postgres_stream;
 mod postgres_text;
 mod postgres_write;
 mod sqlite;

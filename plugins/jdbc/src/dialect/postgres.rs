@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use milena_data::{Schema, SchemaType};
 use tokio_postgres::{
-    Client, CopyInSink, Error, RowStream, SimpleQueryMessage, Statement,
+    Client, CopyInSink, Error, NoTls, RowStream, SimpleQueryMessage, Statement,
     config::SslMode,
     types::{Format, IsNull, ToSql, Type},
 };
@@ -18,6 +18,8 @@ use super::{
     Target, Write, WriteKind, join,
     postgres_copy::CopyRows,
     postgres_decode::{self as decode, Decoder, Raw},
+    postgres_link::{Encryption, Way},
+    postgres_stream::{Tap, TappedStream},
     postgres_text as text,
     postgres_write::COPY_ROWS_MIN,
 };
@@ -112,9 +114,6 @@ impl Dialect for PostgreSql {
         let url = &target.url;
         let refuse = |text: String| DbError::new(DbErrorKind::Other, text);
         let mut config = tokio_postgres::Config::new();
-        for (host, port) in &url.hosts {
-            config.host(host).port(*port);
-        }
         if let Some(user) = &target.user {
             config.user(user);
         }
@@ -124,7 +123,6 @@ impl Dialect for PostgreSql {
         if !url.database.is_empty() {
             config.dbname(&url.database);
         }
-        config.connect_timeout(target.timeout);
         config.application_name(url.option("ApplicationName").unwrap_or("milena"));
         let mut options = url.option("options").unwrap_or_default().to_owned();
         if let Some(schemas) = url.option("currentSchema") {
@@ -142,38 +140,34 @@ impl Dialect for PostgreSql {
             .option("sslmode")
             .unwrap_or(default)
             .to_ascii_lowercase();
-        let (mode, check) = match mode.as_str() {
-            "disable" => (SslMode::Disable, Check::Nothing),
-            "allow" | "prefer" => (SslMode::Prefer, Check::Nothing),
-            "require" => (SslMode::Require, Check::Nothing),
-            "verify-ca" => (SslMode::Require, Check::Chain),
-            "verify-full" => (SslMode::Require, Check::Full),
+        let (encryption, check) = match mode.as_str() {
+            "disable" => (Encryption::Never, Check::Nothing),
+            "allow" | "prefer" => (Encryption::Preferred, Check::Nothing),
+            "require" => (Encryption::Required, Check::Nothing),
+            "verify-ca" => (Encryption::Required, Check::Chain),
+            "verify-full" => (Encryption::Required, Check::Full),
             other => {
                 return Err(refuse(format!(
                     "sslmode '{other}' is unknown: use disable, prefer, require, verify-ca or verify-full"
                 )));
             }
         };
-        config.ssl_mode(mode);
+        // The library is given a connection that is encrypted already.
+        config.ssl_mode(SslMode::Disable);
         let identity = url.option("sslcert").zip(url.option("sslkey"));
-        let tls = Tls::new(check, url.option("sslrootcert"), identity).map_err(refuse)?;
-        let (client, connection) = config.connect(tls.clone()).await.map_err(failed)?;
-        // Ends with the client; what it says by then, every call says as well.
-        tokio::spawn(async move {
-            let _ended = connection.await;
-        });
-        Ok(Box::new(PostgresSession {
-            client,
-            tls,
-            quoting,
-            rows: None,
-            copying: None,
-            left: Vec::new(),
-            decoders: Vec::new(),
-            statements: HashMap::new(),
-            stages: HashMap::new(),
-            staged: Vec::new(),
-        }))
+        let way = Way {
+            encryption,
+            tls: Tls::new(check, url.option("sslrootcert"), identity).map_err(refuse)?,
+            timeout: target.timeout,
+        };
+        let mut failure = None;
+        for (host, port) in &url.hosts {
+            match PostgresSession::connect(&way, (host, *port), &config, quoting).await {
+                Ok(session) => return Ok(Box::new(session)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| refuse("the URL names no host".to_owned())))
     }
 }
 
@@ -225,8 +219,11 @@ enum Rows {
 
 pub(super) struct PostgresSession {
     pub(super) client: Client,
+    /// Where the rows of a `COPY` go past the client.
+    tap: Arc<Tap>,
     /// For the connection of a cancel request.
-    tls: Tls,
+    way: Way,
+    host: (String, u16),
     pub(super) quoting: Quoting,
     /// The query under way.
     rows: Option<Rows>,
@@ -291,6 +288,43 @@ const COLUMNS: &str = "SELECT a.attname::text, coalesce(b.typname,t.typname)::te
     AND a.attnum>0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 impl PostgresSession {
+    async fn connect(
+        way: &Way,
+        (host, port): (&str, u16),
+        config: &tokio_postgres::Config,
+        quoting: Quoting,
+    ) -> Result<Self, DbError> {
+        let tap = Arc::new(Tap::default());
+        let stream = TappedStream::new(way.link(host, port).await?, Arc::clone(&tap));
+        let connected = config.connect_raw(stream, NoTls).await;
+        let (client, connection) = connected.map_err(failed)?;
+        // Ends with the client; what it says by then, every call says as well.
+        tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        Ok(Self {
+            client,
+            tap,
+            way: way.clone(),
+            host: (host.to_owned(), port),
+            quoting,
+            rows: None,
+            copying: None,
+            left: Vec::new(),
+            decoders: Vec::new(),
+            statements: HashMap::new(),
+            stages: HashMap::new(),
+            staged: Vec::new(),
+        })
+    }
+
+    /// Asks the server to give up what it is at.
+    async fn cancel(&self) -> Result<(), DbError> {
+        let link = self.way.link(&self.host.0, self.host.1).await?;
+        let cancel = self.client.cancel_token();
+        cancel.cancel_query_raw(link, NoTls).await.map_err(failed)
+    }
+
     /// Ends a query that was not read to its end; the connection skips the rest.
     fn abandon(&mut self) {
         self.rows = None;
@@ -485,11 +519,13 @@ impl Session for PostgresSession {
         // `COPY` takes no parameters, and a query that it does not take (`SHOW`) runs as it is.
         if params.is_empty() {
             let copy = format!("COPY ({sql}\n) TO STDOUT (FORMAT binary)");
-            if let Ok(stream) = self.client.copy_out(&copy).await {
-                self.rows = Some(Rows::Copy(CopyRows::new(stream)));
+            let chunks = self.tap.open();
+            if let Ok(answer) = self.client.copy_out(&copy).await {
+                self.rows = Some(Rows::Copy(CopyRows::new(answer, chunks)));
                 let laid_out = LaidOutColumns::new(std::mem::take(&mut self.decoders));
                 return Ok((columns, Some(Arc::new(laid_out))));
             }
+            self.tap.close();
         }
         self.run(&statement, &params).await?;
         Ok((columns, None))
@@ -598,8 +634,7 @@ impl Session for PostgresSession {
             Ok(answer) => answer,
             Err(_) => {
                 // What is under way waits for a lock, or has a long way to go.
-                let cancel = self.client.cancel_token();
-                if let Err(error) = cancel.cancel_query(self.tls.clone()).await {
+                if let Err(error) = self.cancel().await {
                     debug!(%error, "a statement cannot be cancelled");
                 }
                 rollback.await

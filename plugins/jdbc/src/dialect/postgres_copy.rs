@@ -1,11 +1,12 @@
 //! The rows of a binary `COPY … TO STDOUT`: each message has whole rows, the first one the header before them.
 //!
-//! Who waits for messages only gathers them; rows are read where they are used, out of the memory that they came in.
+//! They come by the chunk; rows are read where they are used, out of the memory that they came in.
 
 use std::{ops::Range, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
 use tokio_postgres::CopyOutStream;
 
 use super::{
@@ -18,15 +19,12 @@ use crate::cell::Cell;
 
 /// Bytes of the signature, which the flags and the length of an extension follow.
 const SIGNATURE: usize = 11;
-/// How much is gathered: some hundred rows, which stay in a processor's cache until they are used.
-const CHUNK: usize = 64 << 10;
-/// Room for the last message of a chunk.
-const CHUNK_ROOM: usize = CHUNK + (8 << 10);
 
-/// Messages as they come.
+/// Rows as they come.
 pub(super) struct CopyRows {
-    stream: Pin<Box<CopyOutStream>>,
-    gathered: Vec<u8>,
+    /// Without rows, which the tap of the connection takes out: how it ends.
+    answer: Pin<Box<CopyOutStream>>,
+    chunks: mpsc::Receiver<Bytes>,
     begun: bool,
 }
 
@@ -38,50 +36,47 @@ pub(crate) struct Chunk {
 }
 
 impl CopyRows {
-    pub(super) fn new(stream: CopyOutStream) -> Self {
+    pub(super) fn new(answer: CopyOutStream, chunks: mpsc::Receiver<Bytes>) -> Self {
         Self {
-            stream: Box::pin(stream),
-            gathered: Vec::new(),
+            answer: Box::pin(answer),
+            chunks,
             begun: false,
         }
     }
 
     /// The next rows. A dropped call loses nothing.
     pub(super) async fn next(&mut self) -> Result<Chunk, DbError> {
-        let mut is_last = false;
-        while self.gathered.len() < CHUNK {
-            let Some(message) = self.stream.next().await else {
-                is_last = true;
-                break;
+        let Some(mut bytes) = self.chunks.recv().await else {
+            return match self.answer.next().await {
+                None => Ok(Chunk {
+                    bytes: Bytes::new(),
+                    is_last: true,
+                }),
+                Some(Err(error)) => Err(failed(error)),
+                Some(Ok(_)) => Err(cut()),
             };
-            let message = message.map_err(failed)?;
-            let rows = match self.begun {
-                true => &message,
-                false => behind_header(&message)?,
-            };
-            self.begun = true;
-            if self.gathered.capacity() == 0 {
-                self.gathered.reserve(rows.len().max(CHUNK_ROOM));
-            }
-            self.gathered.extend_from_slice(rows);
+        };
+        if !std::mem::replace(&mut self.begun, true) {
+            bytes.advance(header(&bytes)?);
         }
         Ok(Chunk {
-            bytes: std::mem::take(&mut self.gathered).into(),
-            is_last,
+            bytes,
+            is_last: false,
         })
     }
 }
 
-/// What follows the header of a first message.
-fn behind_header(message: &[u8]) -> Result<&[u8], DbError> {
+/// How long the header is, which is whole in the first message.
+fn header(chunk: &[u8]) -> Result<usize, DbError> {
     let known = HEADER.get(..SIGNATURE).unwrap_or_default();
-    if !message.starts_with(known) {
+    if !chunk.starts_with(known) {
         return Err(cut());
     }
     let mut at = SIGNATURE + 4;
-    let more = u32::from_be_bytes(take(message, &mut at)?);
+    let more = u32::from_be_bytes(take(chunk, &mut at)?);
     let more = usize::try_from(more).unwrap_or(usize::MAX);
-    message.get(at.saturating_add(more)..).ok_or_else(cut)
+    let size = at.saturating_add(more);
+    (size <= chunk.len()).then_some(size).ok_or_else(cut)
 }
 
 /// How the columns of a query are read out of its chunks.
