@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use milena_kafka::ports::{ClientProps, Fetcher, OutRecord, StartAt};
+use milena_kafka::ports::{ClientProps, Fetcher, OutRecord, Producer, StartAt};
 
 use crate::{Bench, cpu::Cpu};
 
@@ -23,6 +23,10 @@ const SAMPLE: usize = 20_000;
 const WARM_RECORDS: usize = 8_000_000;
 const WARM_BYTES: usize = 177;
 const WARM: Duration = Duration::from_secs(30);
+/// Small requests behind them, of how many records: what the broker does once a request is compiled by the count of requests,
+/// of which the large ones have few.
+const WARM_REQUESTS: usize = 30_000;
+const WARM_FEW: usize = 20;
 /// A broker that uses less of a processor than this has compiled what there was.
 const RESTS: f64 = 0.1;
 /// Records of one call, as many as a poll of the source gives.
@@ -86,7 +90,7 @@ pub(crate) fn warm(bench: &Bench) -> Result<()> {
         runtime.block_on(produce(bench, &sample, "warm"))?;
         sent += usize::try_from(bench.rows)?;
     }
-    let mut read = 0;
+    let (mut read, mut requests) = (0, 0);
     runtime.block_on(async {
         let mut fetcher = reader(bench, "warm").await?;
         while read < sent {
@@ -96,6 +100,17 @@ pub(crate) fn warm(bench: &Bench) -> Result<()> {
                 .map(|batch| batch.records.len())
                 .sum::<usize>();
         }
+        let (producer, _failed) = producer(bench).await?;
+        let topic = "warm".into();
+        let few = Instant::now();
+        while requests < WARM_REQUESTS && few.elapsed() < WARM {
+            let mut values = sample.iter().take(WARM_FEW);
+            send(&*producer, &topic, &mut values).await?;
+            producer.flush().await?;
+            requests += 1;
+            fetcher.poll(Duration::ZERO).await?;
+        }
+        producer.close(Duration::from_secs(1)).await;
         fetcher.close().await;
         anyhow::Ok(())
     })?;
@@ -109,7 +124,7 @@ pub(crate) fn warm(bench: &Bench) -> Result<()> {
         }
     }
     println!(
-        "the broker was warmed up by {read} records of {WARM_BYTES} bytes, written and read, in {:.0} s",
+        "the broker was warmed up by {read} records of {WARM_BYTES} bytes, written and read, and {requests} small requests, in {:.0} s",
         begun.elapsed().as_secs_f64()
     );
     Ok(())
@@ -151,8 +166,8 @@ async fn stream(port: u16) -> Result<()> {
     Ok(())
 }
 
-/// With the settings of a source task.
-async fn produce(bench: &Bench, sample: &[Bytes], topic: &str) -> Result<()> {
+/// With the settings of a source task; and how many records it could not write.
+async fn producer(bench: &Bench) -> Result<(Box<dyn Producer>, Arc<AtomicU64>)> {
     let bootstrap = bench.kafka.bootstrap();
     let mut props = ClientProps::new();
     let own = [
@@ -173,20 +188,32 @@ async fn produce(bench: &Bench, sample: &[Bytes], topic: &str) -> Result<()> {
         seen.fetch_add(bad as u64, Ordering::Relaxed);
     });
     let producer = milena_kafka::clients().producer(&props, sink).await?;
+    Ok((producer, failed))
+}
+
+/// Sends records of these values.
+async fn send(
+    producer: &dyn Producer,
+    topic: &Arc<str>,
+    values: &mut (dyn Iterator<Item = &Bytes> + Send),
+) -> Result<()> {
+    let batch = values.map(|value| OutRecord {
+        topic: Arc::clone(topic),
+        value: Some(value.clone()),
+        ..OutRecord::default()
+    });
+    let sent = producer.send(batch.collect()).await;
+    Ok(sent.map_err(|(_, error)| error)?)
+}
+
+async fn produce(bench: &Bench, sample: &[Bytes], topic: &str) -> Result<()> {
+    let (producer, failed) = producer(bench).await?;
     let topic: Arc<str> = topic.into();
     let mut values = sample.iter().cycle();
     let mut left = usize::try_from(bench.rows)?;
     while left > 0 {
         let count = left.min(BATCH);
-        let batch = values.by_ref().take(count).map(|value| OutRecord {
-            topic: Arc::clone(&topic),
-            value: Some(value.clone()),
-            ..OutRecord::default()
-        });
-        producer
-            .send(batch.collect())
-            .await
-            .map_err(|(_, error)| error)?;
+        send(&*producer, &topic, &mut values.by_ref().take(count)).await?;
         left -= count;
     }
     producer.flush().await?;

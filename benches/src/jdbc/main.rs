@@ -16,6 +16,7 @@ mod cpu;
 mod java;
 mod latency;
 mod memory;
+mod pages;
 #[path = "../cluster/process.rs"]
 #[expect(dead_code, reason = "what the other benchmark needs besides")]
 mod process;
@@ -253,9 +254,13 @@ impl Bench {
         let (mut copies, mut shares) = (Vec::new(), Vec::new());
         for run in 0..=RUNS {
             let copied = match beside {
-                Some(copy) if run > 0 => Some(self.copied(copy)?),
+                Some(copy) if run > 0 => {
+                    pages::have(self.dir.path(), self.rows)?;
+                    Some(self.copied(copy)?)
+                }
                 _ => None,
             };
+            pages::have(self.dir.path(), self.rows)?;
             let filled = work(run)?;
             // The broker's Java machine compiles for a while what it has not done before: that run does not count.
             if run == 0 {
