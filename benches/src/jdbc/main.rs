@@ -58,7 +58,7 @@ const COMPRESSED: (&str, &str) = ("producer.override.compression.type", "lz4");
 /// After `psql` has ended, until the server's process that served it has as well.
 const ENDED: Duration = Duration::from_millis(200);
 /// How often each phase runs.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 /// The heap of the broker, and of the Java worker.
 const HEAP: &str = "1g";
 

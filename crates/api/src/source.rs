@@ -87,6 +87,10 @@ pub trait SourceTask: Send {
         Ok(())
     }
 
+    /// Records of an earlier poll that the engine is done with, as they were polled, for their memory: a task may make the
+    /// next ones in their places. It is not told of all records, nor when which are durable.
+    fn take_back(&mut self, _records: Vec<SourceRecord>) {}
+
     /// All offsets up to now are durable. An error is logged, the task goes on.
     async fn commit(&mut self) -> Result<(), ConnectError> {
         Ok(())

@@ -73,21 +73,31 @@ async fn run(
         return Err("it has no task".to_owned());
     };
 
-    let whole = take(plugin, &config, None, count, false).await?;
+    let whole = take(plugin, &config, None, count, Manner::Waiting).await?;
     for (index, record) in whole.iter().enumerate() {
         if record.record.topic.is_empty() {
             broken.push(format!("record {index} has no topic"));
         }
-        if record.source_partition.is_some() != record.source_offset.is_some() {
+        // A partition alone says where it comes from; it is read again after a restart.
+        if record.source_offset.is_some() && record.source_partition.is_none() {
             broken.push(format!(
-                "record {index} has a source partition or an offset, but not both"
+                "record {index} has an offset, but no source partition"
             ));
         }
     }
     // A poll that is dropped loses nothing: the next gives what it would have given.
-    let dropped = take(plugin, &config, None, count, true).await?;
+    let dropped = take(plugin, &config, None, count, Manner::Dropping).await?;
     if offsets(&whole) != offsets(&dropped) {
         broken.push("records are lost or repeated when a poll is dropped".to_owned());
+    }
+    // Records made in the places of others have nothing of them. Some have the time in their values.
+    let given_back = take(plugin, &config, None, count, Manner::GivingBack).await?;
+    let whole_untimed = untimed(whole.clone());
+    let is_the_same = whole_untimed == untimed(dropped);
+    if offsets(&whole) != offsets(&given_back)
+        || is_the_same && whole_untimed != untimed(given_back)
+    {
+        broken.push("records are others when those before them are given back".to_owned());
     }
     // After a restart it goes on behind the record whose offset was stored.
     if let Some(stored) = whole.get(1).and_then(|record| record.source_offset.clone()) {
@@ -96,7 +106,7 @@ async fn run(
             &config,
             Some(stored.map().into_owned()),
             count - 2,
-            false,
+            Manner::Waiting,
         )
         .await?;
         if offsets(&rest) != offsets(whole.get(2..).unwrap_or_default()) {
@@ -104,6 +114,14 @@ async fn run(
         }
     }
     Ok(())
+}
+
+/// Records without the clock's part.
+fn untimed(mut records: Vec<SourceRecord>) -> Vec<SourceRecord> {
+    for source in &mut records {
+        source.record.timestamp = None;
+    }
+    records
 }
 
 fn offsets(records: &[SourceRecord]) -> Vec<(Option<SourceMap>, Option<SourceMap>)> {
@@ -117,13 +135,23 @@ fn offsets(records: &[SourceRecord]) -> Vec<(Option<SourceMap>, Option<SourceMap
     records.iter().map(pair).collect()
 }
 
+/// How a task is polled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Waiting,
+    /// Polls are dropped before they are done.
+    Dropping,
+    /// The task gets its records back before the next poll.
+    GivingBack,
+}
+
 /// The first records of a new task.
 async fn take(
     plugin: &dyn ConnectorPlugin,
     config: &Props,
     stored: Option<SourceMap>,
     count: usize,
-    dropping: bool,
+    manner: Manner,
 ) -> Result<Vec<SourceRecord>, Broken> {
     let Ok(TaskInstance::Source(mut task)) = plugin.task() else {
         return Err("it makes no source task".to_owned());
@@ -139,7 +167,7 @@ async fn take(
     let started = task.start(context, config.clone()).await;
     started.map_err(|error| format!("the task does not start: {error}"))?;
     let mut found = Vec::new();
-    let collecting = collect(&mut *task, &mut found, count, dropping);
+    let collecting = collect(&mut *task, &mut found, count, manner);
     let collected = tokio::time::timeout(PATIENCE, collecting).await;
     stopping.cancel();
     task.stop().await;
@@ -156,11 +184,11 @@ async fn collect(
     task: &mut dyn SourceTask,
     found: &mut Vec<SourceRecord>,
     count: usize,
-    dropping: bool,
+    manner: Manner,
 ) -> Result<(), ConnectError> {
     let mut patience = IMPATIENCE;
     while found.len() < count {
-        let polled = if dropping {
+        let polled = if manner == Manner::Dropping {
             match tokio::time::timeout(patience, task.poll()).await {
                 Ok(polled) => polled?,
                 Err(_) => {
@@ -173,7 +201,13 @@ async fn collect(
             task.poll().await?
         };
         patience = IMPATIENCE;
-        found.extend(polled.unwrap_or_default());
+        let polled = polled.unwrap_or_default();
+        if manner == Manner::GivingBack {
+            found.extend(polled.iter().cloned());
+            task.take_back(polled);
+        } else {
+            found.extend(polled);
+        }
     }
     task.commit().await
 }

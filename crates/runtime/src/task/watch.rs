@@ -191,6 +191,10 @@ impl SourceTask for Watched<dyn SourceTask> {
             .await
     }
 
+    fn take_back(&mut self, records: Vec<SourceRecord>) {
+        self.task.take_back(records);
+    }
+
     async fn commit(&mut self) -> Result<(), ConnectError> {
         let call = self.task.commit();
         self.watch.call("commit", self.watch.limit, call).await

@@ -23,6 +23,8 @@ use crate::world::{Worker, brokers, cluster, eventually, props, unique};
 const HUGE: i64 = 20_000;
 /// Polls of all odd tasks that gave nothing.
 static NOTHING: AtomicU64 = AtomicU64::new(0);
+/// Records that odd tasks got back as they had given them.
+static TAKEN_BACK: AtomicU64 = AtomicU64::new(0);
 
 /// `test.OddSource`: what it gives is in `script`, a step a poll: `null`, `empty`, `from-to`; then nothing, at once.
 pub(crate) struct OddPlugin;
@@ -132,6 +134,17 @@ impl SourceTask for OddTask {
         Ok(Some((from..to).map(record).collect()))
     }
 
+    fn take_back(&mut self, records: Vec<SourceRecord>) {
+        for source in &records {
+            let offset = source.source_offset.as_ref().unwrap().map();
+            let position = offset.get("position").unwrap();
+            assert_eq!(source.record.topic, self.topic);
+            let value = Value::String(position.to_string().as_str().into());
+            assert_eq!(source.record.value.value, value);
+        }
+        TAKEN_BACK.fetch_add(records.len() as u64, Ordering::Relaxed);
+    }
+
     async fn stop(&mut self) {}
 }
 
@@ -175,6 +188,7 @@ async fn null_empty_huge_and_repeated_batches_are_taken_as_they_are() {
         let more = [("offset.flush.interval.ms", "100")];
         let worker = Worker::start(&cluster(&broker.bootstrap, &more), "w1:8083").await;
         let (name, topic) = (unique("odd"), unique("t"));
+        let taken_back = TAKEN_BACK.load(Ordering::Relaxed);
         // Repeated, gone back, and on from there.
         let script = format!(
             "null,empty,0-{HUGE},empty,null,10-20,10-20,5-7,{HUGE}-{}",
@@ -202,6 +216,9 @@ async fn null_empty_huge_and_repeated_batches_are_taken_as_they_are() {
             .chain(HUGE..HUGE + 3)
             .collect();
         assert_eq!(read(&broker.bootstrap, &topic).await, wanted);
+        let taken_back = TAKEN_BACK.load(Ordering::Relaxed) - taken_back;
+        let taken_back = i64::try_from(taken_back).unwrap();
+        assert!(taken_back >= HUGE, "{taken_back} records were given back");
         // It answers at once that there is nothing, for ever: that is not worth a processor.
         let before = NOTHING.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(1)).await;

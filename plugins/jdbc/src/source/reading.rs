@@ -105,8 +105,13 @@ pub(super) struct Reading {
     pub(super) rows: VecDeque<Vec<Cell>>,
     /// The rows, when they come as the database lays them out: then there is no offset.
     pub(super) laid_out: Option<LaidOutRows>,
-    /// Records of such rows that are not yet a batch.
+    /// Records of such rows that are not yet a batch, and behind them, in whose places the next ones are made, those of a batch
+    /// before.
     pub(super) ready: Vec<SourceRecord>,
+    /// How many are ready.
+    pub(super) made: usize,
+    /// A batch that the worker is done with.
+    pub(super) spent: Vec<SourceRecord>,
     pub(super) ended: bool,
     /// Who fetches the next rows, once there were more than a batch.
     pub(super) reader: Option<Reader>,
@@ -144,14 +149,32 @@ impl Reading {
             let converted = self.convert(&mut ready, settings, &common);
             self.ready = ready;
             converted?;
-            if self.ready.len() >= batch || self.ended {
+            if self.made >= batch || self.ended {
                 break;
             }
             self.take_part(session, batch).await?;
         }
         self.read_ahead(session, batch);
-        let next = Vec::with_capacity(self.ready.len());
-        Ok(std::mem::replace(&mut self.ready, next))
+        let next = match self.spent.is_empty() {
+            true => Vec::with_capacity(self.made),
+            false => std::mem::take(&mut self.spent),
+        };
+        let mut records = std::mem::replace(&mut self.ready, next);
+        records.truncate(std::mem::take(&mut self.made));
+        Ok(records)
+    }
+
+    /// A batch that the worker is done with: if it is of this reading, the next ones are made in its place.
+    pub(super) fn take_back(&mut self, records: Vec<SourceRecord>, partition: &Arc<SourceMap>) {
+        let own = records.first().is_some_and(|first| {
+            let schema = first.record.value.schema.as_ref();
+            let of = first.source_partition.as_ref();
+            schema.is_some_and(|schema| schema.same(&self.schema))
+                && of.is_some_and(|of| Arc::ptr_eq(of, partition))
+        });
+        if own && self.laid_out.is_some() {
+            self.spent = records;
+        }
     }
 
     /// Makes records of the rows at hand, up to a batch.
@@ -165,10 +188,21 @@ impl Reading {
             return Ok(());
         };
         let zone = &settings.common.zone;
-        while ready.len() < settings.batch {
+        while self.made < settings.batch {
             let Some(mut row) = rows.next()? else { break };
+            let place = ready
+                .get_mut(self.made)
+                .map(|source| &mut source.record.value.value);
+            let mut place = match place {
+                Some(Value::Struct(place)) => Some(place),
+                _ => None,
+            };
             let slots = if self.is_straight {
-                let mut slots = Vec::with_capacity(self.fields.len());
+                let mut slots = match &mut place {
+                    Some(place) => place.take_slots(),
+                    None => Vec::with_capacity(self.fields.len()),
+                };
+                slots.clear();
                 for (index, field) in self.fields.iter().enumerate() {
                     let place = row.place()?;
                     if let (Some(place), Some(direct)) = (&place, field.direct)
@@ -186,11 +220,18 @@ impl Reading {
             } else {
                 self.slots(settings, row.cells()?)?
             };
-            ready.push(SourceRecord {
-                record: self.record(common.topic, slots),
-                source_partition: Some(Arc::clone(common.partition)),
-                source_offset: None,
-            });
+            match place {
+                Some(place) => place.set_slots(&self.schema, slots),
+                None => {
+                    ready.truncate(self.made);
+                    ready.push(SourceRecord {
+                        record: self.record(common.topic, slots),
+                        source_partition: Some(Arc::clone(common.partition)),
+                        source_offset: None,
+                    });
+                }
+            }
+            self.made += 1;
         }
         self.laid_out = Some(rows);
         Ok(())

@@ -111,6 +111,15 @@ impl SourceTask for JdbcSourceTask {
         }
     }
 
+    fn take_back(&mut self, records: Vec<SourceRecord>) {
+        if let Some(run) = &mut self.run
+            && let Some(table) = run.tables.front_mut()
+            && let Some(reading) = &mut table.reading
+        {
+            reading.take_back(records, &table.partition);
+        }
+    }
+
     async fn stop(&mut self) {
         self.run = None;
     }
@@ -603,6 +612,8 @@ async fn begin(
         rows: VecDeque::new(),
         laid_out: laid_out.map(LaidOutRows::new),
         ready: Vec::new(),
+        made: 0,
+        spent: Vec::new(),
         ended: false,
         reader: None,
     })

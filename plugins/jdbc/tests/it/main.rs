@@ -8,6 +8,7 @@
 )]
 
 mod ahead;
+mod conformance;
 mod faults;
 mod harness;
 mod json;

@@ -7,6 +7,7 @@ use milena_testing_databases::Server;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::{
+    conformance,
     harness::{Heard, Offsets, field, partition, props, record, row, sink, source, take},
     json,
 };
@@ -97,6 +98,7 @@ async fn both_directions(server: &Server) {
     exactly_once_over_a_killed_connection(server.port, &db).await;
     exactly_once_behind_a_silent_client(server.port, &db).await;
     faults(server.port).await;
+    conformance::promises_are_kept(&db, &config(server.port, &[])).await;
 }
 
 /// What Java wrote for these rows, value by value; `big` and `arr` are the documented differences.

@@ -60,6 +60,8 @@ struct Engine<'a> {
     handing_over: Option<HandingOver>,
     /// The rest of a batch that could not be sent yet.
     unsent: Vec<SourceRecord>,
+    /// The producer has taken them all: the task may have their memory.
+    spent: Vec<SourceRecord>,
     idle: Idle,
 }
 
@@ -96,6 +98,7 @@ pub(super) async fn run(
         wants_records,
         handing_over: None,
         unsent: Vec::new(),
+        spent: Vec::new(),
         idle: Idle::default(),
     };
     let mut outcome = super::start(engine.running, task, None).await;
@@ -170,6 +173,9 @@ impl Engine<'_> {
     /// target changed.
     async fn poll(&mut self, task: &mut dyn SourceTask) -> Result<Vec<SourceRecord>, ConnectError> {
         let begun = Instant::now();
+        if !self.spent.is_empty() {
+            task.take_back(std::mem::take(&mut self.spent));
+        }
         let poll = task.poll();
         tokio::pin!(poll);
         loop {
@@ -360,6 +366,8 @@ impl Engine<'_> {
                 () = tokio::time::sleep(SEND_AGAIN) => {}
                 () = self.running.stopping.cancelled() => {}
             }
+        } else {
+            self.spent = records;
         }
         Ok(())
     }
