@@ -60,7 +60,7 @@ struct Engine<'a> {
     handing_over: Option<HandingOver>,
     /// The rest of a batch that could not be sent yet.
     unsent: Vec<SourceRecord>,
-    /// The producer has taken them all: the task may have their memory.
+    /// The producer has taken them all: the task may have their memory. Of two batches the larger one.
     spent: Vec<SourceRecord>,
     idle: Idle,
 }
@@ -366,7 +366,7 @@ impl Engine<'_> {
                 () = tokio::time::sleep(SEND_AGAIN) => {}
                 () = self.running.stopping.cancelled() => {}
             }
-        } else {
+        } else if records.len() > self.spent.len() {
             self.spent = records;
         }
         Ok(())
