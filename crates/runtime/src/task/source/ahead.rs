@@ -4,12 +4,14 @@
 //! error, comes after the transaction before it, and is forgotten when that one failed or the task stops: their offsets are
 //! nowhere, so they are polled again. Java polls when the commit was answered, never before, and makes a transaction of each
 //! batch; here those that came while one was committed share the next, and a batch is never divided.
+//!
+//! A transaction whose records are still being written takes a batch that comes meanwhile, for a while: its end, and the
+//! beginning of the next, in which brokers may wait for the markers of the last, cost as much for many batches as for one.
 
 use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
 use milena_api::{ConnectError, SourceTask};
 use milena_data::SourceRecord;
-use milena_kafka::ports::CommitError;
 use tokio::time::Instant;
 
 use super::batch::{Preparation, Prepared};
@@ -26,6 +28,16 @@ const GRACE_BEHIND: Duration = Duration::from_millis(5);
 /// With so many bytes, or records, ahead nothing more is polled.
 const BYTES_AHEAD: usize = 8 * 1024 * 1024;
 const RECORDS_AHEAD: usize = 50_000;
+
+/// With fewer bytes a transaction takes nothing more: to write them takes no longer than its end.
+const TAKES_MORE_FROM: usize = 256 * 1024;
+/// So long a transaction takes more, after it was begun.
+const TAKES_MORE_FOR: Duration = Duration::from_millis(100);
+
+/// Whether a transaction of so many bytes, begun so long ago, may take another batch.
+pub(super) fn takes_more(bytes: usize, since: Duration) -> bool {
+    bytes >= TAKES_MORE_FROM && since < TAKES_MORE_FOR
+}
 
 /// A batch that was polled ahead, as far as it could be converted, or why there is none.
 pub(super) type Ahead = Result<(Vec<SourceRecord>, Prepared), ConnectError>;
@@ -60,13 +72,29 @@ impl Pace {
     }
 }
 
-/// A commit on its way.
-struct Committing<'a> {
-    commit: Pin<Box<dyn Future<Output = Result<(), CommitError>> + Send + 'a>>,
-    answer: Option<Result<(), CommitError>>,
+/// What became of a transaction that was to be committed.
+pub(super) enum Became<T, E> {
+    /// It takes this batch first: nothing of its end was begun.
+    TakesMore(Ahead),
+    /// The answer to the commit, and what was polled ahead.
+    Ended(Result<T, E>, VecDeque<Ahead>),
 }
 
-impl Committing<'_> {
+type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A commit on its way.
+struct Committing<'a, T, E> {
+    /// Until all that was sent is answered; the commit is not begun before.
+    settling: Option<Doing<'a, ()>>,
+    commit: Doing<'a, Result<T, E>>,
+    answer: Option<Result<T, E>>,
+}
+
+impl<T, E> Committing<'_, T, E> {
+    fn takes_more(&self) -> bool {
+        self.settling.is_some()
+    }
+
     fn is_answered(&self) -> bool {
         self.answer.is_some()
     }
@@ -77,13 +105,18 @@ impl Committing<'_> {
 
     /// Waits for the answer. Nothing is lost when it is dropped.
     async fn answered(&mut self) {
+        if let Some(settling) = &mut self.settling {
+            settling.await;
+            self.settling = None;
+        }
         if self.answer.is_none() {
             self.answer = Some((&mut self.commit).await);
         }
     }
 
-    async fn outcome(mut self) -> Result<(), CommitError> {
-        match self.answer.take() {
+    async fn outcome(mut self) -> Result<T, E> {
+        self.answered().await;
+        match self.answer {
             Some(answer) => answer,
             None => self.commit.await,
         }
@@ -99,13 +132,16 @@ pub(super) struct PollAhead<'a> {
 
 impl PollAhead<'_> {
     /// Waits for a commit, and polls and converts meanwhile. Nothing ahead: the source has nothing now, or it was given up
-    /// because the commit failed, or because the task is to stop or to pause. An error is always the last.
-    pub(super) async fn during(
+    /// because the commit failed, or because the task is to stop or to pause. An error is always the last. Where `settling` is
+    /// given, the commit begins when that is done, and a batch that comes before is for the transaction itself.
+    pub(super) async fn during<T, E>(
         mut self,
-        commit: impl Future<Output = Result<(), CommitError>> + Send,
+        settling: Option<impl Future<Output = ()> + Send>,
+        commit: impl Future<Output = Result<T, E>> + Send,
         task: &mut dyn SourceTask,
-    ) -> (Result<(), CommitError>, VecDeque<Ahead>) {
+    ) -> Became<T, E> {
         let mut commit = Committing {
+            settling: settling.map(|settling| Box::pin(settling) as Doing<'_, ()>),
             commit: Box::pin(commit),
             answer: None,
         };
@@ -129,6 +165,9 @@ impl PollAhead<'_> {
             records += batch.len();
             let is_whole = prepared.is_whole();
             let is_first = ahead.is_empty();
+            if is_whole && is_first && commit.takes_more() {
+                return Became::TakesMore(Ok((batch, prepared)));
+            }
             ahead.push_back(Ok((batch, prepared)));
             if commit.is_answered()
                 || !is_whole
@@ -139,12 +178,12 @@ impl PollAhead<'_> {
                 break;
             }
         }
-        (commit.outcome().await, ahead)
+        Became::Ended(commit.outcome().await, ahead)
     }
 
-    async fn poll(
+    async fn poll<T, E>(
         &mut self,
-        commit: &mut Committing<'_>,
+        commit: &mut Committing<'_, T, E>,
         task: &mut dyn SourceTask,
         is_first: bool,
     ) -> Option<Result<Vec<SourceRecord>, ConnectError>> {
@@ -181,9 +220,9 @@ impl PollAhead<'_> {
     }
 
     /// Plugins may wait here, and try again for long: a commit that fails ends it.
-    async fn convert(
+    async fn convert<T, E>(
         &mut self,
-        commit: &mut Committing<'_>,
+        commit: &mut Committing<'_, T, E>,
         records: &[SourceRecord],
     ) -> Option<Prepared> {
         let mut converted = std::pin::pin!(self.preparation.convert(records));
@@ -203,7 +242,16 @@ impl PollAhead<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pace, RESTS};
+    use std::time::Duration;
+
+    use super::{Pace, RESTS, TAKES_MORE_FOR, TAKES_MORE_FROM, takes_more};
+
+    #[test]
+    fn only_large_and_young_transactions_take_more() {
+        assert!(takes_more(TAKES_MORE_FROM, Duration::ZERO));
+        assert!(!takes_more(TAKES_MORE_FROM - 1, Duration::ZERO));
+        assert!(!takes_more(TAKES_MORE_FROM, TAKES_MORE_FOR));
+    }
 
     #[test]
     fn a_poll_that_was_given_up_is_not_tried_again_soon() {

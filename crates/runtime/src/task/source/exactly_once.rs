@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 
 use super::{
     Ended,
-    ahead::{Ahead, Pace, PollAhead},
+    ahead::{Ahead, Became, Pace, PollAhead, takes_more},
     at_least_once::{construction, offset_key},
     batch::{Preparation, Prepared, Row, origin, told},
     idle::Idle,
@@ -48,6 +48,9 @@ struct Engine<'a> {
     in_flight: InFlight,
     topics: TopicUse,
     open: bool,
+    /// When the open transaction was begun, and the bytes that were sent in it.
+    begun: Instant,
+    bytes: usize,
     last_commit: Instant,
     /// The offsets of this transaction, by key.
     pending: BTreeMap<Bytes, SourceOffset>,
@@ -120,6 +123,8 @@ pub(super) async fn run(
         in_flight: InFlight::default(),
         topics: TopicUse::default(),
         open: false,
+        begun: Instant::now(),
+        bytes: 0,
         last_commit: Instant::now(),
         pending: BTreeMap::new(),
         partition: None,
@@ -321,6 +326,7 @@ impl Engine<'_> {
             Some(prepared) => prepared,
             None => self.preparation.convert(&batch).await,
         };
+        let bytes = prepared.bytes();
         let Prepared {
             out,
             first,
@@ -343,6 +349,7 @@ impl Engine<'_> {
         self.note_flight(&batch, first, &rows);
         if !out.is_empty() {
             self.begin().await?;
+            self.bytes += bytes;
             let count = out.len();
             let sent = tokio::select! {
                 sent = self.producer.send(out) => sent,
@@ -388,6 +395,7 @@ impl Engine<'_> {
                 .await
                 .map_err(|error| construction(&error))?;
             self.open = true;
+            (self.begun, self.bytes) = (Instant::now(), 0);
         }
         Ok(())
     }
@@ -484,28 +492,21 @@ impl Engine<'_> {
         }
     }
 
-    /// Commits data and offsets; then, and only then, tells the task.
+    /// Commits data and offsets; then, and only then, tells the task. A transaction that takes another batch first is not
+    /// committed yet.
     async fn commit(&mut self, task: &mut dyn SourceTask) -> Result<(), ConnectError> {
         self.last_commit = Instant::now();
         if self.open || !self.pending.is_empty() {
             self.begin().await?;
-            let offsets = self.offset_records()?;
-            let copy = offsets.iter().filter_map(|record| {
-                Some(OffsetWrite {
-                    key: record.key.clone()?,
-                    value: record.value.clone(),
-                })
-            });
-            let copy = copy.collect();
-            let sent = self.producer.send(offsets).await;
-            sent.map_err(|(_, error)| {
-                ConnectError::connect("offsets could not be written in the transaction")
-                    .caused_by(construction(&error))
-            })?;
-            if let Err(error) = self.commit_transaction(task).await {
-                self.unknown = matches!(error, CommitError::Unknown(_));
-                return Err(commit_failed(&error));
-            }
+            let copy = match self.commit_transaction(task).await {
+                Ok(Some(copy)) => copy,
+                Ok(None) => return Ok(()),
+                Err(NotCommitted::Offsets(error)) => return Err(error),
+                Err(NotCommitted::Commit(error)) => {
+                    self.unknown = matches!(error, CommitError::Unknown(_));
+                    return Err(commit_failed(&error));
+                }
+            };
             self.open = false;
             self.pending.clear();
             self.running.spec.offsets.committed(copy).await;
@@ -529,41 +530,89 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Commits; meanwhile the next batches are polled, if there will be any.
-    async fn commit_transaction(&mut self, task: &mut dyn SourceTask) -> Result<(), CommitError> {
+    /// Sends the offsets and commits; meanwhile the next batches are polled, if there will be any. Answers the offsets; `None`:
+    /// the transaction takes another batch first, which is ahead.
+    async fn commit_transaction(
+        &mut self,
+        task: &mut dyn SourceTask,
+    ) -> Result<Option<Vec<OffsetWrite>>, NotCommitted> {
         let goes_on = self.boundary == TransactionBoundary::Poll
             && self.parts.is_empty()
             && self.ahead.is_empty()
             && !self.running.stopping.is_cancelled()
             && *self.running.target.borrow() == TaskTarget::Started
             && self.running.spec.world.lease.holds();
+        let producer = &*self.producer;
+        let (pending, topic) = (&self.pending, &self.offsets_topic);
+        let commit = async move {
+            let offsets = offset_records(pending, topic).map_err(NotCommitted::Offsets)?;
+            let copy = offsets.iter().filter_map(|record| {
+                Some(OffsetWrite {
+                    key: record.key.clone()?,
+                    value: record.value.clone(),
+                })
+            });
+            let copy: Vec<_> = copy.collect();
+            let sent = producer.send(offsets).await;
+            sent.map_err(|(_, error)| {
+                let text = "offsets could not be written in the transaction";
+                NotCommitted::Offsets(ConnectError::connect(text).caused_by(construction(&error)))
+            })?;
+            producer.commit().await.map_err(NotCommitted::Commit)?;
+            Ok(copy)
+        };
         if !goes_on || !self.pace.pays() {
-            return self.producer.commit().await;
+            return commit.await.map(Some);
         }
+        let settling = takes_more(self.bytes, self.begun.elapsed()).then(|| written(producer));
         let ahead = PollAhead {
             running: self.running,
             preparation: &mut self.preparation,
             pace: &mut self.pace,
         };
-        let (outcome, ahead) = ahead.during(self.producer.commit(), task).await;
-        self.ahead = ahead;
-        outcome
+        match ahead.during(settling, commit, task).await {
+            Became::TakesMore(batch) => {
+                self.ahead.push_back(batch);
+                Ok(None)
+            }
+            Became::Ended(outcome, ahead) => {
+                self.ahead = ahead;
+                outcome.map(Some)
+            }
+        }
     }
+}
 
-    fn offset_records(&self) -> Result<Vec<OutRecord>, ConnectError> {
-        let one = |(key, offset): (&Bytes, &SourceOffset)| {
-            let value = encode_offset_value(&offset.map())
-                .map_err(|error| ConnectError::data(error.to_string()))?;
-            Ok(OutRecord {
-                topic: Arc::clone(&self.offsets_topic),
-                key: Some(key.clone()),
-                value: Some(value.into()),
-                ticket: NO_TICKET,
-                ..OutRecord::default()
-            })
-        };
-        self.pending.iter().map(one).collect()
+/// Waits until all that was sent is answered.
+async fn written(producer: &dyn Producer) {
+    if let Err(error) = producer.flush().await {
+        debug!(%error, "records were not written: the commit will tell");
     }
+}
+
+/// Why a transaction was not committed.
+enum NotCommitted {
+    /// The offsets could not be written in it.
+    Offsets(ConnectError),
+    Commit(CommitError),
+}
+
+fn offset_records(
+    pending: &BTreeMap<Bytes, SourceOffset>,
+    topic: &Arc<str>,
+) -> Result<Vec<OutRecord>, ConnectError> {
+    let one = |(key, offset): (&Bytes, &SourceOffset)| {
+        let value = encode_offset_value(&offset.map())
+            .map_err(|error| ConnectError::data(error.to_string()))?;
+        Ok(OutRecord {
+            topic: Arc::clone(topic),
+            key: Some(key.clone()),
+            value: Some(value.into()),
+            ticket: NO_TICKET,
+            ..OutRecord::default()
+        })
+    };
+    pending.iter().map(one).collect()
 }
 
 /// What the task fails with. After an unknown outcome it begins anew instead, unless it is being stopped.
