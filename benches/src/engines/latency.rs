@@ -1,5 +1,9 @@
 //! How long a record is on its way, from the moment it is handed over to the moment it can be read at the other end, at a
 //! thousand records a second.
+//!
+//! Before that the broker does the same as fast as it can, for at a thousand requests a second its Java machine would go on
+//! compiling for minutes, and on two cores that is what records would wait for; and so does each worker, both with as many
+//! records. What is measured runs in turns.
 
 use std::{
     collections::BTreeMap,
@@ -14,38 +18,144 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use milena_kafka::ports::{Fetcher, OutRecord, StartAt};
+use milena_kafka::ports::{Fetcher, OutRecord, Producer, StartAt};
 use milena_kafka::{DataClient, clients_with};
 use tokio::runtime::Runtime;
 
 use crate::{
     CLIENTS,
-    worker::{Bench, begin, client, create, end, until},
+    worker::{Bench, begin, client, cpu, create, end, until},
 };
 
 /// A thousand a second.
 const EVERY: Duration = Duration::from_millis(1);
-/// Not counted: a virtual machine compiles meanwhile.
-const WARM: u64 = 30_000;
+/// Not counted: the pace changes.
+const WARM: u64 = 5_000;
 /// Counted.
 const COUNTED: u64 = 20_000;
+/// With so many records, one at a time, a connector is warmed up.
+const HEAT: u64 = 100_000;
+/// As many at the same time, each one at a time, warm up the broker.
+const HEATERS: usize = 3;
+/// A broker that uses less processor time in a second has nothing left to compile.
+const RESTS: Duration = Duration::from_millis(100);
+/// How long it may take to come to rest.
+const REST: Duration = Duration::from_secs(60);
 /// How often the end of a file is looked at.
 const LOOK: Duration = Duration::from_micros(200);
 /// How long the last record may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Both directions, on each worker, and the way from one data client to another.
-pub(crate) fn run(runtime: &Runtime, bench: &mut Bench) -> Result<()> {
-    for (client, name) in CLIENTS {
-        let found = runtime.block_on(alone(bench.bootstrap(), client, name))?;
-        show("latency, client alone", name, found);
+pub(crate) fn run(runtime: &Runtime, bench: &mut Bench, broker: u32, rounds: usize) -> Result<()> {
+    let bootstrap = bench.bootstrap().to_owned();
+    let begun = Instant::now();
+    let heat = Pace {
+        heat: HEAT,
+        counted: 0,
+    };
+    runtime.block_on(async {
+        let all = (0..HEATERS).map(|number| {
+            let name = format!("heat-{number}");
+            let bootstrap = bootstrap.clone();
+            async move { alone(&bootstrap, DataClient::Native, &name, heat).await }
+        });
+        futures_util::future::try_join_all(all).await
+    })?;
+    for (worker, url, _) in bench.workers()? {
+        let name = format!("heat-{worker}");
+        sink(runtime, bench, &name, &url, heat)?;
+    }
+    rest(broker)?;
+    println!(
+        "latency: the broker was warmed up with {} records and the workers with {HEAT}, one at a time, in {:.0} s",
+        HEAT * (HEATERS as u64 + bench.workers()?.len() as u64),
+        begun.elapsed().as_secs_f64()
+    );
+    let pace = Pace {
+        heat: 0,
+        counted: COUNTED,
+    };
+    for round in 1..=rounds {
+        for (client, name) in CLIENTS {
+            let topic = format!("latency-alone-{name}-{round}");
+            let found = runtime.block_on(alone(&bootstrap, client, &topic, pace))?;
+            show("latency, client alone", name, found);
+        }
+        for (worker, url, _) in bench.workers()? {
+            let name = format!("latency-{worker}-{round}");
+            let found = sink(runtime, bench, &name, &url, pace)?;
+            show("latency, Kafka to file", worker, found);
+        }
     }
     for (worker, url, _) in bench.workers()? {
-        let found = sink(runtime, bench, worker, &url)?;
-        show("latency, Kafka to file", worker, found);
         let found = source(runtime, bench, worker, &url)?;
         show("latency, file to Kafka", worker, found);
     }
+    Ok(())
+}
+
+/// The records of a run.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// So many first, each when the one before is acknowledged.
+    heat: u64,
+    /// So many at last, behind those that are not counted.
+    counted: u64,
+}
+
+impl Pace {
+    /// The number of the last; the first is 0.
+    const fn last(self) -> u64 {
+        let behind = if self.counted > 0 { WARM } else { 0 };
+        self.heat + behind + self.counted
+    }
+
+    const fn counts(self, number: u64) -> bool {
+        number + self.counted > self.last()
+    }
+
+    /// Sends all from `first` on.
+    async fn send(
+        self,
+        producer: &dyn Producer,
+        topic: &Arc<str>,
+        zero: Instant,
+        first: u64,
+    ) -> Result<()> {
+        let mut clock = tokio::time::interval(EVERY);
+        for number in first..=self.last() {
+            if number > self.heat {
+                clock.tick().await;
+            }
+            let record = OutRecord {
+                topic: Arc::clone(topic),
+                value: Some(line(number, zero).into()),
+                ..OutRecord::default()
+            };
+            let sent = producer.send(vec![record]).await;
+            sent.map_err(|(_, error)| error)?;
+            if number <= self.heat {
+                producer.flush().await?;
+                clock.reset();
+            }
+        }
+        producer.flush().await?;
+        Ok(())
+    }
+}
+
+/// Waits until the broker has compiled what it was warmed up with.
+fn rest(broker: u32) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < REST {
+        let before = cpu(broker)?;
+        std::thread::park_timeout(Duration::from_secs(1));
+        if cpu(broker)?.saturating_sub(before) < RESTS {
+            return Ok(());
+        }
+    }
+    println!("latency: the broker did not come to rest");
     Ok(())
 }
 
@@ -76,59 +186,47 @@ fn line(number: u64, zero: Instant) -> String {
     format!("{number} {}", zero.elapsed().as_nanos())
 }
 
-fn sink(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<Vec<Duration>> {
-    let topic = format!("latency-{worker}");
-    let output = bench.dir().join(format!("latency-{worker}.out"));
-    runtime.block_on(create(bench.bootstrap(), &topic))?;
+fn sink(
+    runtime: &Runtime,
+    bench: &Bench,
+    topic: &str,
+    url: &str,
+    pace: Pace,
+) -> Result<Vec<Duration>> {
+    let output = bench.dir().join(format!("{topic}.out"));
+    runtime.block_on(create(bench.bootstrap(), topic))?;
     let config = BTreeMap::from([
         ("connector.class", "FileStreamSink".to_owned()),
-        ("topics", topic.clone()),
+        ("topics", topic.to_owned()),
         ("file", output.display().to_string()),
     ]);
     let zero = Instant::now();
-    begin(url, &topic, &config)?;
+    begin(url, topic, &config)?;
     let mut settings = client(bench.bootstrap());
     settings.insert("linger.ms".to_owned(), "0".to_owned());
-    let name: Arc<str> = topic.as_str().into();
+    let name: Arc<str> = topic.into();
     let producer =
         runtime.block_on(milena_kafka::clients().producer(&settings, Arc::new(|_| {})))?;
-    let send = async |number| {
-        let record = OutRecord {
-            topic: Arc::clone(&name),
-            value: Some(line(number, zero).into()),
-            ..OutRecord::default()
-        };
-        producer
-            .send(vec![record])
-            .await
-            .map_err(|(_, error)| error)
+    let first = Pace {
+        heat: 0,
+        counted: 0,
     };
-    runtime.block_on(async {
-        send(0).await?;
-        producer.flush().await
-    })?;
+    runtime.block_on(first.send(&*producer, &name, zero, 0))?;
     until("the sink writes", || {
         fs::metadata(&output).is_ok_and(|meta| meta.len() > 0)
     })?;
-    let tail = std::thread::spawn(move || follow(&output, zero));
-    runtime.block_on(async {
-        let mut clock = tokio::time::interval(EVERY);
-        for number in 1..=WARM + COUNTED {
-            clock.tick().await;
-            send(number).await?;
-        }
-        producer.flush().await
-    })?;
+    let tail = std::thread::spawn(move || follow(&output, zero, pace));
+    runtime.block_on(pace.send(&*producer, &name, zero, 1))?;
     let found = tail
         .join()
         .map_err(|_| anyhow::anyhow!("the reader fell"))?;
     runtime.block_on(producer.close(Duration::from_secs(1)));
-    end(url, &topic)?;
+    end(url, topic)?;
     found
 }
 
 /// Reads a file that grows, to the last line.
-fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
+fn follow(path: &Path, zero: Instant, pace: Pace) -> Result<Vec<Duration>> {
     let mut file = fs::File::open(path)?;
     let (mut text, mut found) = (String::new(), Vec::new());
     let mut last = Instant::now();
@@ -143,10 +241,10 @@ fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
         last = Instant::now();
         while let Some((one, rest)) = text.split_once('\n') {
             let (number, took) = latency(one, zero)?;
-            if number > WARM {
+            if pace.counts(number) {
                 found.push(took);
             }
-            if number == WARM + COUNTED {
+            if number == pace.last() {
                 return Ok(found);
             }
             text = rest.to_owned();
@@ -155,9 +253,12 @@ fn follow(path: &Path, zero: Instant) -> Result<Vec<Duration>> {
 }
 
 /// A fetcher of the data client that does nothing else.
-async fn alone(bootstrap: &str, data: DataClient, name: &str) -> Result<Vec<Duration>> {
-    let topic = format!("latency-alone-{name}");
-    let topic = topic.as_str();
+async fn alone(
+    bootstrap: &str,
+    data: DataClient,
+    topic: &str,
+    pace: Pace,
+) -> Result<Vec<Duration>> {
     create(bootstrap, topic).await?;
     let settings = client(bootstrap);
     let clients = clients_with(data);
@@ -170,29 +271,18 @@ async fn alone(bootstrap: &str, data: DataClient, name: &str) -> Result<Vec<Dura
     let name: Arc<str> = topic.into();
     let producer = clients.producer(&settings, Arc::new(|_| {})).await?;
     let sending = tokio::spawn(async move {
-        let mut clock = tokio::time::interval(EVERY);
-        for number in 0..=WARM + COUNTED {
-            clock.tick().await;
-            let record = OutRecord {
-                topic: Arc::clone(&name),
-                value: Some(line(number, zero).into()),
-                ..OutRecord::default()
-            };
-            let sent = producer.send(vec![record]).await;
-            sent.map_err(|(_, error)| error)?;
-        }
-        producer.flush().await?;
+        pace.send(&*producer, &name, zero, 0).await?;
         producer.close(Duration::from_secs(1)).await;
         anyhow::Ok(())
     });
-    let found = fetch(&mut *fetcher, zero).await?;
+    let found = fetch(&mut *fetcher, zero, pace).await?;
     sending.await??;
     fetcher.close().await;
     Ok(found)
 }
 
 /// Reads to the last record.
-async fn fetch(fetcher: &mut dyn Fetcher, zero: Instant) -> Result<Vec<Duration>> {
+async fn fetch(fetcher: &mut dyn Fetcher, zero: Instant, pace: Pace) -> Result<Vec<Duration>> {
     let (mut found, mut last) = (Vec::new(), Instant::now());
     loop {
         for batch in fetcher.poll(Duration::from_millis(100)).await? {
@@ -200,10 +290,10 @@ async fn fetch(fetcher: &mut dyn Fetcher, zero: Instant) -> Result<Vec<Duration>
             for record in batch.records {
                 let value = record.value.unwrap_or_default();
                 let (number, took) = latency(std::str::from_utf8(&value)?, zero)?;
-                if number > WARM {
+                if pace.counts(number) {
                     found.push(took);
                 }
-                if number == WARM + COUNTED {
+                if number == pace.last() {
                     return Ok(found);
                 }
             }
@@ -215,6 +305,11 @@ async fn fetch(fetcher: &mut dyn Fetcher, zero: Instant) -> Result<Vec<Duration>
 }
 
 fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<Vec<Duration>> {
+    // A file is written at one pace.
+    let pace = Pace {
+        heat: 0,
+        counted: COUNTED,
+    };
     let topic = format!("latency-{worker}-source");
     let input = bench.dir().join(format!("latency-{worker}.in"));
     runtime.block_on(create(bench.bootstrap(), &topic))?;
@@ -230,7 +325,7 @@ fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<V
     let stop = Arc::clone(&over);
     let writer = std::thread::spawn(move || -> Result<()> {
         let begun = Instant::now();
-        for number in 0..=WARM + COUNTED {
+        for number in 0..=pace.last() {
             let at = EVERY * u32::try_from(number)?;
             std::thread::park_timeout(at.saturating_sub(begun.elapsed()));
             if stop.load(Ordering::Relaxed) {
@@ -245,7 +340,7 @@ fn source(runtime: &Runtime, bench: &Bench, worker: &str, url: &str) -> Result<V
         let mut fetcher = milena_kafka::clients().fetcher(&settings).await?;
         let start = vec![(topic.as_str().into(), 0, Some(StartAt::Earliest))];
         fetcher.assign(start).await?;
-        let found = fetch(&mut *fetcher, zero).await?;
+        let found = fetch(&mut *fetcher, zero, pace).await?;
         fetcher.close().await;
         Ok(found)
     });

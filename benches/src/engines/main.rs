@@ -162,7 +162,8 @@ fn main() -> Result<()> {
     if options.takes("latency") || options.takes("stalled") {
         let mut bench = Bench::start(&kafka.bootstrap(), &options, false)?;
         if options.takes("latency") {
-            latency::run(&runtime, &mut bench)?;
+            let broker = kafka.pid().context("the broker is gone")?;
+            latency::run(&runtime, &mut bench, broker, options.runs)?;
         }
         if options.takes("stalled") {
             stalled::run(&runtime, &mut bench, options.records)?;
