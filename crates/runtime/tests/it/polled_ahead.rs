@@ -50,6 +50,9 @@ struct Stage {
     polls: Mutex<VecDeque<Poll>>,
     answers: Mutex<VecDeque<Result<(), CommitError>>>,
     answered: Notify,
+    /// What was sent is not answered yet.
+    unwritten: Mutex<bool>,
+    written: Notify,
 }
 
 impl Stage {
@@ -175,6 +178,10 @@ impl Producer for Answered {
     }
     fn stop_at_failure(&self) {}
     async fn flush(&self) -> Result<(), KafkaError> {
+        self.stage.note("flush");
+        while *self.stage.unwritten.lock().unwrap() {
+            self.stage.written.notified().await;
+        }
         Ok(())
     }
     async fn init_transactions(&self) -> Result<(), KafkaError> {
@@ -255,8 +262,14 @@ struct Play {
 
 impl Play {
     fn begin(polls: &[Poll]) -> Self {
+        Self::begin_written(polls, true)
+    }
+
+    /// Records may be answered when they are asked for, or when the test says so.
+    fn begin_written(polls: &[Poll], written: bool) -> Self {
         let stage = Arc::new(Stage {
             polls: Mutex::new(polls.iter().copied().collect()),
+            unwritten: Mutex::new(!written),
             ..Stage::default()
         });
         let bytes = "org.apache.kafka.connect.converters.ByteArrayConverter";
@@ -407,6 +420,53 @@ async fn no_more_is_polled_during_a_commit_than_memory_is_meant_for() {
     play.stage.answer(Ok(()));
     play.stage.until("commit", 3).await;
     play.stage.answer(Ok(()));
+    assert!(play.handle.stopped(PATIENCE).await);
+}
+
+/// Its end is not begun before all of it is written, and is one for both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_transaction_takes_what_comes_while_it_is_written() {
+    let large: &str = "x".repeat(300 * 1024).leak();
+    // It does so for a tenth of a second, which a busy machine may miss.
+    let mut journal = Vec::new();
+    for _ in 0..10 {
+        let play = Play::begin_written(&[Poll::Gives(large), Poll::Gives("two")], false);
+        play.stage.until("poll", 2).await;
+        let took = async {
+            play.stage.until("two", 1).await;
+            play.stage.until("poll", 3).await;
+        };
+        let took = tokio::time::timeout(Duration::from_secs(1), took).await;
+        *play.stage.unwritten.lock().unwrap() = false;
+        play.stage.written.notify_one();
+        play.stage.until("commit", 1).await;
+        play.stage.answer(Ok(()));
+        play.stage.until("told", 1).await;
+        journal = play.stage.journal();
+        play.stage.answer(Ok(()));
+        assert!(play.handle.stopped(PATIENCE).await);
+        if took.is_ok() {
+            break;
+        }
+    }
+    let wanted = [
+        "init", "poll", "begin", large, "flush", "poll", "two", "flush", "poll", "offsets",
+        "commit", "answered", "told",
+    ];
+    let short = |text: &str| text.chars().take(10).collect::<String>();
+    let journal = journal.iter().take(wanted.len());
+    let journal: Vec<String> = journal.map(|one| short(one)).collect();
+    assert_eq!(journal, wanted.map(short));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_transaction_waits_for_nothing_before_its_end() {
+    let play = Play::begin_written(&[Poll::Gives("one")], false);
+    play.stage.until("commit", 1).await;
+    play.stage.answer(Ok(()));
+    play.stage.until("told", 1).await;
+    let flushed = play.stage.journal().iter().any(|one| one == "flush");
+    assert!(!flushed);
     assert!(play.handle.stopped(PATIENCE).await);
 }
 
