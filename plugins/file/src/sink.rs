@@ -170,8 +170,11 @@ impl SinkTask for FileStreamSinkTask {
 
     async fn flush(&mut self, _offsets: &PartitionOffsets) -> Result<(), ConnectError> {
         // Durable before the offsets are committed, also across a power failure.
-        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
-        synced.map_err(|error| self.failed(&error))
+        match self.file.as_ref().map_or(Ok(()), File::sync_data) {
+            // Pipes and devices keep nothing.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            synced => synced.map_err(|error| self.failed(&error)),
+        }
     }
 
     async fn stop(&mut self) {

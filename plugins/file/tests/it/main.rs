@@ -30,11 +30,7 @@ async fn the_source_keeps_its_promises() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-#[tokio::test]
-async fn the_sink_keeps_its_promises() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out.txt");
-    let config = props(&[("file", path.to_str().unwrap())]);
+fn lines() -> Vec<Record> {
     let record = |offset| Record {
         topic: "t".into(),
         partition: Some(0),
@@ -47,10 +43,34 @@ async fn the_sink_keeps_its_promises() {
         }),
         ..Record::default()
     };
-    let records: Vec<Record> = (0..5).map(record).collect();
-    let broken = milena_conformance::sink(&FileStreamSinkPlugin, &config, &records).await;
+    (0..5).map(record).collect()
+}
+
+#[tokio::test]
+async fn the_sink_keeps_its_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.txt");
+    let config = props(&[("file", path.to_str().unwrap())]);
+    let broken = milena_conformance::sink(&FileStreamSinkPlugin, &config, &lines()).await;
     assert!(broken.is_empty(), "{broken:#?}");
     // Put twice, written twice.
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, "a line\n".repeat(10));
+}
+
+/// What has no memory has nothing to be made durable.
+#[tokio::test]
+async fn the_sink_writes_to_pipes_and_devices() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let path = pipe.clone();
+    let reader = std::thread::spawn(move || std::fs::read_to_string(path).unwrap());
+    for path in [pipe.to_str().unwrap(), "/dev/null"] {
+        let config = props(&[("file", path)]);
+        let broken = milena_conformance::sink(&FileStreamSinkPlugin, &config, &lines()).await;
+        assert!(broken.is_empty(), "{path}: {broken:#?}");
+    }
+    assert_eq!(reader.join().unwrap(), "a line\n".repeat(10));
 }
