@@ -8,23 +8,24 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read as _, Write as _},
-    path::Path,
+    io::{BufRead as _, BufReader, Write as _},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use milena_kafka::ports::{Fetcher, OutRecord, Producer, StartAt};
 use milena_kafka::{DataClient, clients_with};
 use tokio::runtime::Runtime;
 
 use crate::{
     CLIENTS,
-    worker::{Bench, begin, client, cpu, create, end, until},
+    worker::{Bench, begin, client, cpu, create, end},
 };
 
 /// A thousand a second.
@@ -41,8 +42,6 @@ const HEATERS: usize = 3;
 const RESTS: Duration = Duration::from_millis(100);
 /// How long it may take to come to rest.
 const REST: Duration = Duration::from_secs(60);
-/// How often the end of a file is looked at.
-const LOOK: Duration = Duration::from_micros(200);
 /// How long the last record may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -193,7 +192,15 @@ fn sink(
     url: &str,
     pace: Pace,
 ) -> Result<Vec<Duration>> {
+    // A pipe says at once that something is there; a file would have to be looked at all the time.
     let output = bench.dir().join(format!("{topic}.out"));
+    let made = Command::new("mkfifo").arg(&output).status()?;
+    ensure!(made.success(), "mkfifo failed");
+    // Open for both, so that nobody waits for a reader.
+    let pipe = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&output)?;
     runtime.block_on(create(bench.bootstrap(), topic))?;
     let config = BTreeMap::from([
         ("connector.class", "FileStreamSink".to_owned()),
@@ -201,6 +208,8 @@ fn sink(
         ("file", output.display().to_string()),
     ]);
     let zero = Instant::now();
+    let (mut end_of_it, (came, comes)) = (pipe.try_clone()?, mpsc::channel());
+    let tail = std::thread::spawn(move || follow(pipe, zero, pace, &came));
     begin(url, topic, &config)?;
     let mut settings = client(bench.bootstrap());
     settings.insert("linger.ms".to_owned(), "0".to_owned());
@@ -212,11 +221,11 @@ fn sink(
         counted: 0,
     };
     runtime.block_on(first.send(&*producer, &name, zero, 0))?;
-    until("the sink writes", || {
-        fs::metadata(&output).is_ok_and(|meta| meta.len() > 0)
-    })?;
-    let tail = std::thread::spawn(move || follow(&output, zero, pace));
+    comes.recv_timeout(PATIENCE).context("the sink writes")?;
     runtime.block_on(pace.send(&*producer, &name, zero, 1))?;
+    if comes.recv_timeout(PATIENCE).is_err() {
+        end_of_it.write_all(b"\n")?;
+    }
     let found = tail
         .join()
         .map_err(|_| anyhow::anyhow!("the reader fell"))?;
@@ -225,31 +234,27 @@ fn sink(
     found
 }
 
-/// Reads a file that grows, to the last line.
-fn follow(path: &Path, zero: Instant, pace: Pace) -> Result<Vec<Duration>> {
-    let mut file = fs::File::open(path)?;
-    let (mut text, mut found) = (String::new(), Vec::new());
-    let mut last = Instant::now();
-    loop {
-        if file.read_to_string(&mut text)? == 0 {
-            if last.elapsed() > PATIENCE {
-                bail!("the last lines did not come");
-            }
-            std::thread::park_timeout(LOOK);
-            continue;
+/// Reads a pipe to the last line; tells of the first and of the last.
+fn follow(
+    pipe: fs::File,
+    zero: Instant,
+    pace: Pace,
+    came: &mpsc::Sender<()>,
+) -> Result<Vec<Duration>> {
+    let mut found = Vec::new();
+    for one in BufReader::new(pipe).lines() {
+        let (number, took) = latency(&one?, zero).context("the last lines did not come")?;
+        if pace.counts(number) {
+            found.push(took);
         }
-        last = Instant::now();
-        while let Some((one, rest)) = text.split_once('\n') {
-            let (number, took) = latency(one, zero)?;
-            if pace.counts(number) {
-                found.push(took);
-            }
-            if number == pace.last() {
-                return Ok(found);
-            }
-            text = rest.to_owned();
+        if number == 0 || number == pace.last() {
+            came.send(())?;
+        }
+        if number == pace.last() {
+            break;
         }
     }
+    Ok(found)
 }
 
 /// A fetcher of the data client that does nothing else.
